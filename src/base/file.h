@@ -1,0 +1,42 @@
+/* Files: read whole, map, replace atomically. Paths are NUL-terminated. Messages name the path. */
+#ifndef RESCOLDO_BASE_FILE_H
+#define RESCOLDO_BASE_FILE_H
+
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "base/status.h"
+
+/* Appends the whole file to buffer; STATUS_LIMIT_EXCEEDED when it holds more than max_size bytes. "-" is not
+ * special here. A directory is refused by name. */
+MUST_CHECK enum status file_read(const char *path, size_t max_size, struct buffer *buffer, struct error *error);
+
+struct file_mapping {
+    struct bytes bytes; /* read-only, private to this process */
+};
+
+/* Maps a regular file read-only. An empty file or a directory is refused. The file may be deleted afterwards,
+ * but whoever truncates it in place gives the reader SIGBUS: replace files by rename. */
+MUST_CHECK enum status file_map(const char *path, struct file_mapping *mapping, struct error *error);
+void file_unmap(struct file_mapping *mapping);
+
+/* Writes a file that appears whole or not at all: a temporary file beside the target, fsync, rename, fsync of
+ * the directory. */
+struct file_writer {
+    int descriptor;
+    char *target;
+    char *temporary;
+    uint64_t position;
+};
+
+MUST_CHECK enum status file_writer_open(struct file_writer *writer, const char *target, struct error *error);
+MUST_CHECK enum status file_writer_write(struct file_writer *writer, const void *data, size_t size,
+                                         struct error *error);
+/* Overwrites bytes already written. */
+MUST_CHECK enum status file_writer_write_at(struct file_writer *writer, uint64_t position, const void *data,
+                                            size_t size, struct error *error);
+MUST_CHECK enum status file_writer_commit(struct file_writer *writer, struct error *error);
+/* Removes the temporary file; harmless after a commit. */
+void file_writer_abort(struct file_writer *writer);
+
+#endif

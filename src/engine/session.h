@@ -1,0 +1,79 @@
+/* One thread's way to use a model: tokenize, pack, run the encoder, score. A session owns all working memory; its
+ * size follows from max_batch_tokens and is taken once. One thread at a time may use a session; any number of
+ * sessions may share a model. Equal inputs give equal bits in every session, whatever else is in the batch. */
+#ifndef RESCOLDO_ENGINE_SESSION_H
+#define RESCOLDO_ENGINE_SESSION_H
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "base/status.h"
+#include "engine/model.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SESSION_DEFAULT_BATCH_TOKENS 512u
+
+struct session;
+
+struct session_options {
+    uint32_t max_batch_tokens;       /* 0: the default; at least the model's max_length is used */
+    const struct kernels *kernels;   /* NULL: the best the CPU offers (kernels_select) */
+    enum invalid_utf8 invalid_utf8;
+};
+
+/* options may be NULL. The model must outlive the session. */
+MUST_CHECK enum status session_create(const struct model *model, const struct session_options *options,
+                                      struct session **session, struct error *error);
+void session_destroy(struct session *session);
+
+/* Bytes of working memory the session holds, weights not counted. */
+size_t session_memory(const struct session *session);
+const struct kernels *session_kernels(const struct session *session);
+
+/* Limits of one call; all optional (zero means none). */
+struct call_options {
+    uint32_t max_length;           /* tokens a sequence may have, at most the model's; 0: the model's */
+    enum truncation truncation;    /* of pairs; single texts are cut at the end (or refused by TRUNCATION_NONE) */
+    const atomic_bool *cancel;     /* looked at before each chunk: STATUS_CANCELLED */
+    uint64_t deadline_nanoseconds; /* clock_nanoseconds() after which the next chunk is not begun */
+};
+
+struct passage_score {
+    float relevance_score; /* sigmoid(logit) of a cross-encoder, (1 + cosine) / 2 of an embedder */
+    float raw;             /* the logit, or the cosine */
+    uint32_t tokens;       /* of the sequence scored, special tokens included */
+    bool truncated;        /* tokens of the query or the passage were left out */
+};
+
+/* What a whole call took, for logs, metrics and usage counts. */
+struct call_usage {
+    uint64_t tokens;               /* run through the encoder */
+    uint64_t tokenize_nanoseconds;
+    uint64_t compute_nanoseconds;
+    bool query_truncated;
+};
+
+/* Scores every passage against the query, in the order given (sort with passage_order). The query is tokenized
+ * once. An error names the passage by index. usage may be NULL. */
+MUST_CHECK enum status session_rerank(struct session *session, struct bytes query, const struct bytes *passages,
+                                      size_t passage_count, const struct call_options *options,
+                                      struct passage_score *scores, struct call_usage *usage,
+                                      struct error *error);
+
+/* order[0..count) becomes the indexes of scores by raw score descending, equal scores by index ascending. */
+void passage_order(const struct passage_score *scores, size_t count, size_t *order);
+
+struct embedding_info {
+    uint32_t tokens;
+    bool truncated;
+};
+
+/* Embeds texts into embeddings [text_count][hidden_size]; only an embedder (STATUS_UNSUPPORTED otherwise). */
+MUST_CHECK enum status session_embed(struct session *session, const struct bytes *texts, size_t text_count,
+                                     const struct call_options *options, float *embeddings,
+                                     struct embedding_info *infos, struct call_usage *usage,
+                                     struct error *error);
+
+#endif
