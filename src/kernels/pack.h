@@ -1,5 +1,5 @@
-/* Weights as published (row-major float32 [outputs][inputs], as torch.nn.Linear stores them) to the layouts that
- * the kernels read. Pure functions, bake time only. */
+/* Weights as published (row-major float32 [outputs][inputs], as torch.nn.Linear stores them) to the layouts
+ * that the kernels read. Pure functions, bake time only. */
 #ifndef RESCOLDO_KERNELS_PACK_H
 #define RESCOLDO_KERNELS_PACK_H
 
@@ -10,6 +10,10 @@
  * panels [outputs/32][inputs/4][32][4], scales [outputs] and compensation [outputs] (struct linear). */
 void pack_linear_int8(const float *weights, size_t outputs, size_t inputs, int8_t *panels, float *scales,
                       int32_t *compensation);
+
+/* The float weights [outputs][inputs] that the panels stand for: what quantization made of them. */
+void unpack_linear_int8(const int8_t *panels, const float *scales, size_t outputs, size_t inputs,
+                        float *weights);
 
 /* Reorders to panels [outputs/32][inputs][32]. */
 void pack_linear_f32(const float *weights, size_t outputs, size_t inputs, float *panels);

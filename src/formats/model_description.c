@@ -1,0 +1,84 @@
+#include "formats/model_description.h"
+
+#include "kernels/kernels.h"
+
+#include <string.h>
+
+#define HEAD_SIZE_MULTIPLE 32u /* one panel of columns per head (kernels/kernels.h) */
+
+static const char *const kind_names[] = {
+    [MODEL_CROSS_ENCODER] = "cross-encoder", [MODEL_EMBEDDER] = "embedder"};
+static const char *const precision_names[] = {[PRECISION_INT8] = "int8", [PRECISION_F32] = "f32"};
+static const char *const pooling_names[] = {[POOLING_MEAN] = "mean", [POOLING_CLS] = "cls"};
+
+const char *model_kind_name(enum model_kind kind) {
+    return kind_names[kind];
+}
+
+const char *precision_name(enum precision precision) {
+    return precision_names[precision];
+}
+
+const char *pooling_name(enum pooling pooling) {
+    return pooling_names[pooling];
+}
+
+/* The index of name among two names, or -1. */
+static int find_name(const char *const names[2], const char *name) {
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(names[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+bool model_kind_from_name(const char *name, enum model_kind *kind) {
+    int found = find_name(kind_names, name);
+    if (found >= 0)
+        *kind = (enum model_kind)found;
+    return found >= 0;
+}
+
+bool precision_from_name(const char *name, enum precision *precision) {
+    int found = find_name(precision_names, name);
+    if (found >= 0)
+        *precision = (enum precision)found;
+    return found >= 0;
+}
+
+bool pooling_from_name(const char *name, enum pooling *pooling) {
+    int found = find_name(pooling_names, name);
+    if (found >= 0)
+        *pooling = (enum pooling)found;
+    return found >= 0;
+}
+
+static enum status require_multiple(const char *where, const char *name, uint32_t value, uint32_t multiple,
+                                    struct error *error) {
+    if (value == 0 || value % multiple != 0)
+        return error_set(error, STATUS_UNSUPPORTED, "%s: %s %u is not supported, expected a multiple of %u",
+                         where, name, value, multiple);
+    return STATUS_OK;
+}
+
+enum status model_shape_complete(struct model_shape *shape, const char *where, struct error *error) {
+    enum status status =
+        require_multiple(where, "hidden size", shape->hidden_size, KERNEL_INPUT_MULTIPLE, error);
+    if (status == STATUS_OK)
+        status = require_multiple(where, "intermediate size", shape->intermediate_size, KERNEL_INPUT_MULTIPLE,
+                                  error);
+    if (status != STATUS_OK)
+        return status;
+    if (shape->attention_heads == 0 || shape->hidden_size % shape->attention_heads != 0)
+        return error_set(error, STATUS_INVALID_DATA,
+                         "%s: hidden size %u cannot be divided among %u attention heads", where,
+                         shape->hidden_size, shape->attention_heads);
+    shape->head_size = shape->hidden_size / shape->attention_heads;
+    status = require_multiple(where, "attention head size", shape->head_size, HEAD_SIZE_MULTIPLE, error);
+    if (status != STATUS_OK)
+        return status;
+    if (!(shape->layer_norm_epsilon > 0 && shape->layer_norm_epsilon < 1))
+        return error_set(error, STATUS_INVALID_DATA, "%s: layer norm epsilon %g is not between 0 and 1",
+                         where, (double)shape->layer_norm_epsilon);
+    return STATUS_OK;
+}
