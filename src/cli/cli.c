@@ -1,0 +1,42 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void cli_message(const char *command, const char *format, ...) {
+    /* One write per message, so that the lines of several processes on one terminal do not mix. */
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "rescoldo%s%s: %s\n", command == NULL ? "" : " ", command == NULL ? "" : command, text);
+}
+
+int cli_fail(const char *command, const struct error *error) {
+    cli_message(command, "%s", error->message);
+    return EXIT_FAILED;
+}
+
+bool cli_wants_table(bool json) {
+    return !json && isatty(STDOUT_FILENO) == 1;
+}
+
+enum status cli_flush(struct error *error) {
+    /* errno is only meaningful when this very flush fails; an earlier failed write leaves the error flag
+     * alone. */
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout) != 0)
+        return error_set_errno(error, errno == 0 ? EIO : errno, "cannot write to standard output");
+    return STATUS_OK;
+}
+
+int cli_finish(const char *command, int exit_status) {
+    struct error error;
+    if (cli_flush(&error) != STATUS_OK)
+        return cli_fail(command, &error);
+    return exit_status;
+}

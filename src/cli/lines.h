@@ -1,0 +1,42 @@
+/* Lines of a file or of standard input, one at a time: input of any length in bounded memory. Lines end with
+ * LF; a CR before it and a byte order mark at the start of the input are not part of the text. A last line
+ * without LF counts; an LF at the very end begins no further line. */
+#ifndef RESCOLDO_CLI_LINES_H
+#define RESCOLDO_CLI_LINES_H
+
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LINE_MAX_BYTES ((size_t)16 << 20) /* a longer line is refused, and the rest still read */
+
+struct line_reader {
+    const char *name; /* the path, or "standard input", for messages */
+    uint64_t number;  /* of the line returned last, from 1 */
+    int descriptor;
+    bool owned; /* the descriptor is to be closed */
+    bool ended;
+    struct buffer pending;
+    size_t start; /* of the next line in pending */
+};
+
+/* Opens a path; NULL or "-" is standard input. A directory is refused by name. */
+MUST_CHECK enum status line_reader_open(struct line_reader *reader, const char *path, struct error *error);
+
+/* The next line, borrowed until the next call; *found is false at the end. STATUS_LIMIT_EXCEEDED says that
+ * this line is longer than LINE_MAX_BYTES: it has been skipped and reading may go on. Any other failure is
+ * final. */
+MUST_CHECK enum status line_reader_next(struct line_reader *reader, struct bytes *line, bool *found,
+                                        struct error *error);
+
+/* STATUS_INVALID_DATA "NAME is empty, expected WHAT" when not one line was found. */
+MUST_CHECK enum status line_reader_require_some(const struct line_reader *reader, const char *expected,
+                                                struct error *error);
+
+void line_reader_close(struct line_reader *reader);
+
+#endif

@@ -1,0 +1,72 @@
+/* rescoldo: one program, one table of subcommands. */
+#include "cli/cli.h"
+#include "cli/options.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct entry entries[] = {
+    {NULL, NULL, NULL},
+};
+
+static int print_help(void) {
+    printf("Usage: rescoldo COMMAND [OPTION]...\n\n"
+           "A reranking and embedding server in one file.\n\nCommands:\n");
+    for (const struct entry *entry = entries; entry->name != NULL; entry++)
+        printf("  %-10s %s\n", entry->name, entry->summary);
+    printf("\n'rescoldo COMMAND --help' describes a command; 'rescoldo --version' prints the version.\n"
+           "Exit status: 0 success, 1 failure, 2 a command line that is not understood.\n");
+    return cli_finish(NULL, EXIT_SUCCESS);
+}
+
+static int unknown_command(const char *typed) {
+    const char *names[sizeof entries / sizeof *entries + 1] = {NULL};
+    for (size_t i = 0; entries[i].name != NULL; i++)
+        names[i] = entries[i].name;
+    const char *nearest = nearest_name(typed, names);
+    if (nearest != NULL)
+        return command_usage_error(NULL, "unknown command \"%s\"; did you mean \"%s\"?", typed, nearest);
+    return command_usage_error(NULL, "unknown command \"%s\"", typed);
+}
+
+static int dispatch(int argc, char **argv) {
+    if (argc < 2)
+        return command_usage_error(NULL, "a command is required");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_help();
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("rescoldo " RESCOLDO_VERSION "\n");
+        return cli_finish(NULL, EXIT_SUCCESS);
+    }
+    for (const struct entry *entry = entries; entry->name != NULL; entry++) {
+        if (strcmp(argv[1], entry->name) == 0)
+            return entry->run(argc - 1, argv + 1);
+    }
+    return unknown_command(argv[1]);
+}
+
+/* A standard descriptor that the caller closed would be given to the next file opened, and results or
+ * messages would be written into it. Each gets a file on which the forbidden use fails: reading for 0,
+ * writing for 1. */
+static void occupy_standard_descriptors(void) {
+    for (int descriptor = 0; descriptor <= 2; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", descriptor == 1 ? O_RDONLY : O_WRONLY) < 0)
+            _Exit(EXIT_FAILED);
+    }
+}
+
+int main(int argc, char **argv) {
+    occupy_standard_descriptors();
+    /* A reader that went away is told by the write's error, with a message, instead of a death by signal. */
+    signal(SIGPIPE, SIG_IGN);
+    return dispatch(argc, argv);
+}
