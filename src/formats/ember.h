@@ -17,9 +17,9 @@
  *   48      8     XXH3-64 of the section's bytes
  *   56      8     zero
  *
- * Sections: "metadata" (JSON, docs/ember.md), "tokenizer" (tokenizer/tokenizer.h), "weights" (tensors, each on a
- * multiple of EMBER_TENSOR_ALIGNMENT bytes from the start of the section). The metadata names, for each model, the
- * sections it uses and every tensor's place, element type, layout and shape. */
+ * Sections: "metadata" (JSON, docs/ember.md), "tokenizer" (tokenizer/tokenizer.h), "weights" (tensors, each
+ * on a multiple of EMBER_TENSOR_ALIGNMENT bytes from the start of the section). The metadata names, for each
+ * model, the sections it uses and every tensor's place, element type, layout and shape. */
 #ifndef RESCOLDO_FORMATS_EMBER_H
 #define RESCOLDO_FORMATS_EMBER_H
 
@@ -35,6 +35,8 @@
 #define EMBER_HEADER_SIZE      ((size_t)64)
 #define EMBER_ENTRY_SIZE       ((size_t)64)
 
+extern const unsigned char ember_magic[8];
+
 struct ember_section {
     char name[EMBER_NAME_SIZE + 1]; /* NUL-terminated */
     struct bytes bytes;             /* borrowed from the file */
@@ -49,8 +51,8 @@ struct ember {
 };
 
 /* Checks the header and the table (magic, version, size, checksum of the table, every offset and length, no
- * overlap, unique names) and fills the views. Never reads a section's bytes, allocates nothing. A truncated or
- * altered file gives STATUS_INVALID_DATA and names the section or header field. */
+ * overlap, unique names) and fills the views. Never reads a section's bytes, allocates nothing. A truncated
+ * or altered file gives STATUS_INVALID_DATA and names the section or header field. */
 MUST_CHECK enum status ember_open(struct ember *ember, struct bytes file, struct error *error);
 
 /* The section of that name; STATUS_NOT_FOUND names it. */
