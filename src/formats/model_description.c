@@ -61,7 +61,8 @@ static enum status require_multiple(const char *where, const char *name, uint32_
     return STATUS_OK;
 }
 
-enum status model_shape_complete(struct model_shape *shape, const char *where, struct error *error) {
+enum status model_shape_complete(struct model_shape *shape, enum model_kind kind, const char *where,
+                                 struct error *error) {
     enum status status =
         require_multiple(where, "hidden size", shape->hidden_size, KERNEL_INPUT_MULTIPLE, error);
     if (status == STATUS_OK)
@@ -80,5 +81,13 @@ enum status model_shape_complete(struct model_shape *shape, const char *where, s
     if (!(shape->layer_norm_epsilon > 0 && shape->layer_norm_epsilon < 1))
         return error_set(error, STATUS_INVALID_DATA, "%s: layer norm epsilon %g is not between 0 and 1",
                          where, (double)shape->layer_norm_epsilon);
+    if (kind == MODEL_CROSS_ENCODER && shape->segment_types < 2)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: a cross-encoder with %u segment type is not supported, expected 2", where,
+                         shape->segment_types);
     return STATUS_OK;
+}
+
+uint32_t model_longest_sequence(const struct model_shape *shape) {
+    return shape->max_positions < KERNEL_MAX_SEQUENCE ? shape->max_positions : KERNEL_MAX_SEQUENCE;
 }

@@ -68,7 +68,10 @@ bool pooling_from_name(const char *name, enum pooling *pooling);
 
 /* Checks that the kernels can run the shape (STATUS_UNSUPPORTED says which number stands in the way) and sets
  * head_size. where begins the message. */
-MUST_CHECK enum status model_shape_complete(struct model_shape *shape, const char *where,
-                                            struct error *error);
+MUST_CHECK enum status model_shape_complete(struct model_shape *shape, enum model_kind kind,
+                                            const char *where, struct error *error);
+
+/* The longest sequence that may be run, in tokens: what positions and kernels allow (KERNEL_MAX_SEQUENCE). */
+uint32_t model_longest_sequence(const struct model_shape *shape);
 
 #endif
