@@ -82,6 +82,12 @@ void json_text(struct json_writer *writer, struct bytes text) {
     append(writer, "\"", 1);
 }
 
+void json_key_text(struct json_writer *writer, struct bytes name) {
+    json_text(writer, name);
+    append(writer, ":", 1);
+    writer->separate = false;
+}
+
 void json_string_value(struct json_writer *writer, const char *text) {
     json_text(writer, bytes_of_string(text));
 }

@@ -29,6 +29,8 @@ void json_end_array(struct json_writer *writer);
 
 /* name must need no escaping: all keys are ours. */
 void json_key(struct json_writer *writer, const char *name);
+/* A key of any UTF-8 text, escaped where it must be. */
+void json_key_text(struct json_writer *writer, struct bytes name);
 
 /* text must be UTF-8; quotes, backslashes and control characters are escaped. */
 void json_text(struct json_writer *writer, struct bytes text);

@@ -3,96 +3,88 @@
 #include "cli/cli.h"
 #include "cli/lines.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
 
-enum status json_parse(struct bytes text, json_t **value, struct error *error) {
+/* Strict JSON; NUL characters in strings are kept, since they may occur in texts. */
+static enum status parse_request(struct bytes line, json_t **request, struct error *error) {
     json_error_t reason;
-    *value = json_loadb(text.size == 0 ? "" : (const char *)text.data, text.size,
-                        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &reason);
-    if (*value != NULL)
+    *request = json_loadb(line.size == 0 ? "" : (const char *)line.data, line.size,
+                          JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
+    if (*request == NULL && json_error_code(&reason) == json_error_out_of_memory)
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for a line of %zu bytes", line.size);
+    if (*request == NULL)
+        return error_set(error, STATUS_INVALID_DATA, "not valid JSON at byte %d: %s", reason.position,
+                         reason.text);
+    if (json_is_object(*request))
         return STATUS_OK;
-    if (json_error_code(&reason) == json_error_out_of_memory)
-        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for a JSON text of %zu bytes", text.size);
-    return error_set(error, STATUS_INVALID_DATA, "not valid JSON at byte %d: %s", reason.position,
-                     reason.text);
-}
-
-static int append_chunk(const char *data, size_t size, void *buffer) {
-    return buffer_append(buffer, data, size, NULL) == STATUS_OK ? 0 : -1;
+    json_decref(*request);
+    return error_set(error, STATUS_INVALID_DATA, "expected a JSON object, found an array");
 }
 
 /* The fewest digits that read back as the same double. */
-static enum status append_real(struct buffer *buffer, double real, struct error *error) {
+static void write_real(struct json_writer *writer, double real) {
     char text[40];
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, real);
-        if (strtod(text, NULL) == real)
+        snprintf(text, sizeof text - 2, "%.*g", digits, real);
+        /* Equality is meant: the text must give the same double. */
+        if (!(strtod(text, NULL) < real) && !(strtod(text, NULL) > real))
             break;
     }
-    enum status status = buffer_append(buffer, text, strlen(text), error);
     /* A real stays a real: without point or exponent it would be read back as an integer. */
-    if (status == STATUS_OK && strpbrk(text, ".e") == NULL)
-        status = buffer_append(buffer, ".0", 2, error);
-    return status;
+    if (strpbrk(text, ".e") == NULL)
+        strcat(text, ".0");
+    json_verbatim(writer, bytes_of_string(text));
 }
 
-static enum status append_scalar(struct buffer *buffer, const json_t *value, struct error *error) {
-    if (json_dump_callback(value, append_chunk, buffer, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory to write a JSON value");
-    return STATUS_OK;
+static void write_array(struct json_writer *writer, const json_t *array) {
+    json_begin_array(writer);
+    for (size_t i = 0; i < json_array_size(array); i++)
+        json_tree(writer, json_array_get(array, i));
+    json_end_array(writer);
 }
 
-enum status json_append_string(struct buffer *buffer, struct bytes text, struct error *error) {
-    json_t *string = json_stringn(text.size == 0 ? "" : (const char *)text.data, text.size);
-    if (string == NULL)
-        return error_set(error, STATUS_INVALID_DATA, "a text is not valid UTF-8");
-    enum status status = append_scalar(buffer, string, error);
-    json_decref(string);
-    return status;
-}
-
-static enum status append_array(struct buffer *buffer, const json_t *array, struct error *error) {
-    enum status status = buffer_append(buffer, "[", 1, error);
-    for (size_t i = 0; status == STATUS_OK && i < json_array_size(array); i++) {
-        if (i > 0)
-            status = buffer_append(buffer, ",", 1, error);
-        if (status == STATUS_OK)
-            status = json_append_value(buffer, json_array_get(array, i), error);
-    }
-    return status == STATUS_OK ? buffer_append(buffer, "]", 1, error) : status;
-}
-
-static enum status append_object(struct buffer *buffer, const json_t *object, struct error *error) {
-    const char *separator = "{";
+static void write_object(struct json_writer *writer, const json_t *object) {
     /* Iterating changes nothing; jansson's iterators lack a const form. */
     json_t *iterated = (json_t *)(uintptr_t)object;
+    json_begin_object(writer);
     for (void *member = json_object_iter(iterated); member != NULL;
          member = json_object_iter_next(iterated, member)) {
-        struct bytes name = bytes_of_string(json_object_iter_key(member));
-        enum status status = buffer_append(buffer, separator, 1, error);
-        if (status == STATUS_OK)
-            status = json_append_string(buffer, name, error);
-        if (status == STATUS_OK)
-            status = buffer_append(buffer, ":", 1, error);
-        if (status == STATUS_OK)
-            status = json_append_value(buffer, json_object_iter_value(member), error);
-        if (status != STATUS_OK)
-            return status;
-        separator = ",";
+        json_key_text(writer, bytes_of_string(json_object_iter_key(member)));
+        json_tree(writer, json_object_iter_value(member));
     }
-    return buffer_append_format(buffer, error, "%s}", *separator == '{' ? "{" : "");
+    json_end_object(writer);
 }
 
-enum status json_append_value(struct buffer *buffer, const json_t *value, struct error *error) {
-    if (json_is_array(value))
-        return append_array(buffer, value, error);
-    if (json_is_object(value))
-        return append_object(buffer, value, error);
-    if (json_is_real(value))
-        return append_real(buffer, json_real_value(value), error);
-    return append_scalar(buffer, value, error);
+void json_tree(struct json_writer *writer, const json_t *value) {
+    char integer[24];
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        write_object(writer, value);
+        return;
+    case JSON_ARRAY:
+        write_array(writer, value);
+        return;
+    case JSON_STRING:
+        json_text(writer, bytes_of(json_string_value(value), json_string_length(value)));
+        return;
+    case JSON_INTEGER:
+        snprintf(integer, sizeof integer, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        json_verbatim(writer, bytes_of_string(integer));
+        return;
+    case JSON_REAL:
+        write_real(writer, json_real_value(value));
+        return;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        json_boolean(writer, json_is_true(value));
+        return;
+    case JSON_NULL:
+        json_null_value(writer);
+        return;
+    }
 }
 
 enum status json_member_string(const json_t *object, const char *name, struct bytes *text,
@@ -106,32 +98,42 @@ enum status json_member_string(const json_t *object, const char *name, struct by
     return STATUS_OK;
 }
 
+/* A message as a JSON string. It may hold a file name that is not UTF-8, or be cut inside a character: each
+ * byte that is not UTF-8 becomes "?". */
+static void write_message(struct json_writer *writer, const char *message) {
+    char text[sizeof((struct error *)NULL)->message];
+    snprintf(text, sizeof text, "%s", message);
+    utf8proc_int32_t code_point;
+    for (size_t i = 0; text[i] != '\0';) {
+        utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text + i,
+                                                 (utf8proc_ssize_t)strlen(text + i), &code_point);
+        if (size < 1)
+            text[i] = '?';
+        i += size < 1 ? 1 : (size_t)size;
+    }
+    json_string_value(writer, text);
+}
+
 static enum status answer_line(struct bytes line, json_line_handler handler, void *state,
                                struct buffer *reply, struct error *error) {
     json_t *request;
-    enum status status = json_parse(line, &request, error);
+    enum status status = parse_request(line, &request, error);
     if (status != STATUS_OK)
         return status;
-    if (json_is_object(request))
-        status = handler(state, request, reply, error);
-    else
-        status = error_set(error, STATUS_INVALID_DATA, "expected a JSON object, found another type of value");
+    status = handler(state, request, reply, error);
     json_decref(request);
     return status;
 }
 
 /* Replaces what a failed line has in reply by {"error": message}. */
-static enum status append_error(struct buffer *reply, const struct error *failure, struct error *error) {
+static enum status replace_by_error(struct buffer *reply, const struct error *failure, struct error *error) {
     reply->size = 0;
-    json_t *object = json_pack("{s:s}", "error", failure->message);
-    /* A message cut in the middle of a character is not UTF-8; it is then told by its kind alone. */
-    if (object == NULL)
-        object = json_pack("{s:s}", "error", status_name(failure->status));
-    if (object == NULL)
-        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory to report an error");
-    enum status status = json_append_value(reply, object, error);
-    json_decref(object);
-    return status;
+    struct json_writer writer = json_writer_to(reply);
+    json_begin_object(&writer);
+    json_key(&writer, "error");
+    write_message(&writer, failure->message);
+    json_end_object(&writer);
+    return json_writer_finish(&writer, error);
 }
 
 static enum status write_reply(struct buffer *reply, struct error *error) {
@@ -159,7 +161,7 @@ static enum status answer_all(struct line_reader *reader, json_line_handler hand
             return *error = failure, status;
         if (status != STATUS_OK) {
             ++*failed;
-            status = append_error(reply, &failure, error);
+            status = replace_by_error(reply, &failure, error);
             if (status != STATUS_OK)
                 return status;
         }

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/compiler.h"
+#include "base/json_writer.h"
 #include "base/status.h"
 
 #include <jansson.h>
@@ -20,18 +21,13 @@ typedef enum status (*json_line_handler)(void *state, json_t *request, struct bu
 /* Runs the loop over a path (NULL or "-": standard input); the exit status. */
 int json_lines_run(const char *command, const char *path, json_line_handler handler, void *state);
 
-/* Appends a JSON string literal of UTF-8 text; STATUS_INVALID_DATA for invalid UTF-8. */
-MUST_CHECK enum status json_append_string(struct buffer *buffer, struct bytes text, struct error *error);
-
-/* Appends a whole value, compact; real numbers with the digits that read back as the same double. */
-MUST_CHECK enum status json_append_value(struct buffer *buffer, const json_t *value, struct error *error);
+/* Writes a whole parsed value, compact: members in their order, real numbers with the digits that read back
+ * as the same double. */
+void json_tree(struct json_writer *writer, const json_t *value);
 
 /* A string member of an object as borrowed bytes. Absent or null: STATUS_NOT_FOUND; of another type:
  * STATUS_INVALID_DATA. Both messages name the member. */
 MUST_CHECK enum status json_member_string(const json_t *object, const char *name, struct bytes *text,
                                           struct error *error);
-
-/* Parses strict JSON: duplicate members are refused, NUL characters kept. The message names the column. */
-MUST_CHECK enum status json_parse(struct bytes text, json_t **value, struct error *error);
 
 #endif
