@@ -88,7 +88,7 @@ void json_key_text(struct json_writer *writer, struct bytes name) {
     writer->separate = false;
 }
 
-void json_string_value(struct json_writer *writer, const char *text) {
+void json_text_of_string(struct json_writer *writer, const char *text) {
     json_text(writer, bytes_of_string(text));
 }
 
@@ -113,7 +113,7 @@ void json_milliseconds(struct json_writer *writer, uint64_t nanoseconds) {
     append(writer, text, length < 0 ? 0 : (size_t)length);
 }
 
-void json_boolean(struct json_writer *writer, bool value) {
+void json_bool(struct json_writer *writer, bool value) {
     begin_value(writer);
     append(writer, value ? "true" : "false", value ? 4 : 5);
 }

@@ -34,12 +34,12 @@ void json_key_text(struct json_writer *writer, struct bytes name);
 
 /* text must be UTF-8; quotes, backslashes and control characters are escaped. */
 void json_text(struct json_writer *writer, struct bytes text);
-void json_string_value(struct json_writer *writer, const char *text);
+void json_text_of_string(struct json_writer *writer, const char *text);
 void json_unsigned(struct json_writer *writer, uint64_t value);
 void json_float(struct json_writer *writer, float value);
 /* With three digits after the point: durations in milliseconds. */
 void json_milliseconds(struct json_writer *writer, uint64_t nanoseconds);
-void json_boolean(struct json_writer *writer, bool value);
+void json_bool(struct json_writer *writer, bool value);
 void json_null_value(struct json_writer *writer);
 /* A value that is JSON already. */
 void json_verbatim(struct json_writer *writer, struct bytes value);

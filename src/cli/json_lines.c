@@ -79,7 +79,7 @@ void json_tree(struct json_writer *writer, const json_t *value) {
         return;
     case JSON_TRUE:
     case JSON_FALSE:
-        json_boolean(writer, json_is_true(value));
+        json_bool(writer, json_is_true(value));
         return;
     case JSON_NULL:
         json_null_value(writer);
@@ -111,7 +111,7 @@ static void write_message(struct json_writer *writer, const char *message) {
             text[i] = '?';
         i += size < 1 ? 1 : (size_t)size;
     }
-    json_string_value(writer, text);
+    json_text_of_string(writer, text);
 }
 
 static enum status answer_line(struct bytes line, json_line_handler handler, void *state,
