@@ -46,7 +46,7 @@ static void values_are_separated_and_escaped(void **state) {
     json_begin_array(&writer);
     json_text(&writer, bytes_of("a\"\\\n\0z", 6));
     json_text(&writer, bytes_of("", 0));
-    json_string_value(&writer, "\xc3\xa9");
+    json_text_of_string(&writer, "\xc3\xa9");
     json_end_array(&writer);
     json_key(&writer, "count");
     json_unsigned(&writer, UINT64_MAX);
@@ -55,7 +55,7 @@ static void values_are_separated_and_escaped(void **state) {
     json_key(&writer, "queue_ms");
     json_milliseconds(&writer, 1234567);
     json_key(&writer, "truncated");
-    json_boolean(&writer, false);
+    json_bool(&writer, false);
     json_key(&writer, "nothing");
     json_null_value(&writer);
     json_key(&writer, "empty");
