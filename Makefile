@@ -1,59 +1,158 @@
-# rescoldo: see README.md. `make` builds build/rescoldo, `make test` runs every test.
-CC ?= cc
-BUILD ?= build
+# rescoldo. `make` builds build/rescoldo, `make run` serves a model, `make test` runs every test; see README.md.
+#
+# Variables: CC, CFLAGS, LDFLAGS, BUILD (directory), SANITIZE (address,undefined or thread),
+#            MODEL, PRECISION, LISTEN (make run), PREFIX, DESTDIR (make install), PYTEST_ARGUMENTS (make test).
 VERSION := 0.1.0
 
+CC ?= cc
+SANITIZE ?=
+comma := ,
+# Each kind of build has a directory of its own, so that none makes another rebuild.
+BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+PREFIX ?= /usr/local
+MODEL ?=
+PRECISION ?= int8
+LISTEN ?= 127.0.0.1:8080
+PYTEST_ARGUMENTS ?=
+VENV ?= $(CURDIR)/build/venv
+
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude $(CPPFLAGS)
-# No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
-CFLAGS_ALL := -std=c17 -O2 -g -fPIE -pthread -ffp-contract=off $(WARNINGS) $(CFLAGS)
-
-PACKAGES := libuv jansson libutf8proc libxxhash libmd
-PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-PACKAGE_LIBS := -luv_a -ljansson -lutf8proc -lxxhash -lmd -lm -ldl -lrt
-
-LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine bake api))))
-PROGRAM_SOURCES := $(sort $(wildcard src/server/*.c src/cli/*.c))
-UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
-
-object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
-LIBRARY_OBJECTS := $(call object,$(LIBRARY_SOURCES))
-PROGRAM_OBJECTS := $(call object,$(PROGRAM_SOURCES))
+PACKAGES := libuv-static jansson libutf8proc libxxhash libmd
 
 # Debian 13 packages llhttp as a library, Debian 12 its C source.
-ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
-LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp)
-LLHTTP_LIBS := -lllhttp
+ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
+PACKAGES += libllhttp
 else
 LLHTTP_CFLAGS := -I/usr/share/include/llhttp
 LLHTTP_OBJECTS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 endif
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(LLHTTP_CFLAGS)
+PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 
-.PHONY: all unit clean
+CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude $(CPPFLAGS)
+# No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
+CFLAGS_ALL := -std=c17 -O2 -g -fPIE -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
+LDFLAGS_ALL := -pthread -Wl,--gc-sections $(LDFLAGS)
+ifeq ($(SANITIZE),)
+# --wrap: see src/server/user_database.c.
+LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r
+else
+# A sanitizer's runtime can't be linked statically.
+CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS_PROGRAM := -pie
+endif
+CFLAGS_ALL += $(CFLAGS)
+COMPILE = $(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL)
+
+LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine bake api))))
+PROGRAM_SOURCES := $(sort $(wildcard src/server/*.c src/cli/*.c))
+UNIT_TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_SUPPORT_SOURCES := $(sort $(filter-out $(UNIT_TEST_SOURCES),$(wildcard tests/unit/*.c)))
+SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(UNIT_TEST_SOURCES) $(UNIT_SUPPORT_SOURCES)
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+
+object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all release deps run test unit pytest install dist format format-check clean
+
 all: $(BUILD)/rescoldo
+release: all
 
-$(BUILD)/rescoldo: $(PROGRAM_OBJECTS) $(BUILD)/librescoldo.a $(LLHTTP_OBJECTS)
-	$(CC) $(CFLAGS_ALL) -static-pie $(LDFLAGS) -o $@ $^ $(LLHTTP_LIBS) $(PACKAGE_LIBS)
+$(BUILD)/rescoldo: $(BUILD)/rescoldo.debug
+ifeq ($(SANITIZE),)
+	objcopy --strip-all $< $@
+else
+	ln -f $< $@
+endif
 
-$(BUILD)/librescoldo.a: $(LIBRARY_OBJECTS)
+# With symbols, for debuggers and profilers.
+$(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(BUILD)/librescoldo.a $(LLHTTP_OBJECTS)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+
+$(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES))
 	rm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/objects/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(LLHTTP_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+# The program without main, for unit tests of the server and the command line.
+$(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
+	rm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+$(BUILD)/objects/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
-	$(CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -O2 -fPIE -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(BUILD)/librescoldo.a
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
+	$(CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -O2 -fPIE -ffunction-sections -c -o $@ $<
 
-unit: $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TESTS))
-	@for test in $^; do echo "$$test"; "$$test" || exit 1; done
+# Changes only when the compile or link command does; everything compiled depends on it.
+COMMAND = $(subst ','\'',$(COMPILE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
+$(BUILD)/command: always
+	@mkdir -p $(@D)
+	@pkg-config --exists $(PACKAGES) || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
+	@printf '%s\n' '$(COMMAND)' | cmp -s - $@ || printf '%s\n' '$(COMMAND)' >$@
+.PHONY: always
+
+$(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(call object,$(UNIT_SUPPORT_SOURCES)) $(BUILD)/program.a $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
+
+deps:
+	@scripts/deps build run test
+
+run:
+	@scripts/deps build run
+	@$(MAKE) --no-print-directory -s all
+	@MODEL='$(MODEL)' PRECISION='$(PRECISION)' LISTEN='$(LISTEN)' RESCOLDO='$(BUILD)/rescoldo' scripts/run
+
+# Two steps, since this make has read the state of the packages before they were installed.
+test:
+	@scripts/deps build run test
+	@$(MAKE) --no-print-directory all unit
+	@$(MAKE) --no-print-directory pytest
+
+# UNIT_RUNNER=valgrind runs each under it.
+unit: $(UNIT_TESTS)
+	@for test in $^; do echo "$$test"; $(UNIT_RUNNER) "$$test" || exit 1; done
+
+pytest: $(BUILD)/rescoldo $(VENV)/requirements.txt
+	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGUMENTS)
+
+$(VENV)/requirements.txt: tests/requirements.txt
+	@echo "test: installing the pinned Python packages that the tests compare with (some GB, once)"
+	rm -rf '$(VENV)'
+	python3 -m venv '$(VENV)'
+	'$(VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+install: all librescoldo.pc.in
+	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'
+	install -D -m 644 $(BUILD)/librescoldo.a '$(DESTDIR)$(PREFIX)/lib/librescoldo.a'
+	install -d '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' librescoldo.pc.in >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/librescoldo.pc'
+	$(if $(wildcard include/rescoldo.h),install -D -m 644 include/rescoldo.h '$(DESTDIR)$(PREFIX)/include/rescoldo.h')
+	$(if $(wildcard docs/rescoldo.1),install -D -m 644 docs/rescoldo.1 '$(DESTDIR)$(PREFIX)/share/man/man1/rescoldo.1')
+
+dist:
+	@mkdir -p $(BUILD)
+	git archive --format=tar --prefix=rescoldo-$(VERSION)/ HEAD | gzip -9n >$(BUILD)/rescoldo-$(VERSION).tar.gz
+	@echo $(BUILD)/rescoldo-$(VERSION).tar.gz
+
+format:
+	clang-format -i $(FORMATTED)
+
+format-check:
+	clang-format --dry-run -Werror $(FORMATTED)
+
+compile_commands.json: Makefile
+	@{ echo '['; separator=; for source in $(SOURCES); do \
+	    printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' "$$separator" '$(CURDIR)' "$$source" \
+	        "$$(printf '%s' '$(subst ','\'',$(COMPILE)) -c '"$$source" | sed 's/["\\]/\\&/g')"; \
+	    separator=',\n'; done | sed 's/\\n/\n/g'; echo; echo ']'; } >$@
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf build/objects build/tests build/llhttp build/*.a build/command build/rescoldo build/rescoldo.debug build-*
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)

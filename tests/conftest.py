@@ -1,0 +1,58 @@
+"""Fixtures shared by all Python tests: the binary, and all-MiniLM-L6-v2 as published and as baked.
+
+RESCOLDO_BINARY names another binary (a sanitized one, say) than build/rescoldo. Embers are baked once for each
+binary, source and precision and kept in build/test-models, so that a second run of the tests starts at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+MODELS = REPOSITORY / "build" / "test-models"
+
+
+@pytest.fixture(scope="session")
+def rescoldo() -> str:
+    """The path of the binary under test."""
+    binary = pathlib.Path(os.environ.get("RESCOLDO_BINARY", REPOSITORY / "build" / "rescoldo")).resolve()
+    assert binary.is_file(), f"{binary} does not exist; `make` builds it"
+    return str(binary)
+
+
+@pytest.fixture(scope="session")
+def all_minilm_directory() -> pathlib.Path:
+    """The Hugging Face directory of sentence-transformers/all-MiniLM-L6-v2, checked by SHA-256."""
+    directory = MODELS / "all-MiniLM-L6-v2"
+    subprocess.run([REPOSITORY / "models" / "fetch", "all-MiniLM-L6-v2", directory], check=True)
+    return directory
+
+
+def _bake(rescoldo: str, directory: pathlib.Path, precision: str) -> pathlib.Path:
+    with open(rescoldo, "rb") as binary:
+        version = hashlib.file_digest(binary, "sha256").hexdigest()[:16]
+    ember = MODELS / f"{directory.name}-{precision}-{version}.ember"
+    if not ember.exists():
+        for stale in MODELS.glob(f"{directory.name}-{precision}-*.ember"):
+            stale.unlink()
+        subprocess.run(
+            [rescoldo, "bake", "--model", directory, "--output", ember, "--precision", precision], check=True
+        )
+    return ember
+
+
+@pytest.fixture(scope="session")
+def all_minilm_ember(rescoldo: str, all_minilm_directory: pathlib.Path) -> pathlib.Path:
+    """all-MiniLM-L6-v2 baked in int8."""
+    return _bake(rescoldo, all_minilm_directory, "int8")
+
+
+@pytest.fixture(scope="session")
+def all_minilm_f32_ember(rescoldo: str, all_minilm_directory: pathlib.Path) -> pathlib.Path:
+    """all-MiniLM-L6-v2 baked in float32."""
+    return _bake(rescoldo, all_minilm_directory, "f32")
