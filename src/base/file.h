@@ -9,7 +9,8 @@
 
 /* Appends the whole file to buffer; STATUS_LIMIT_EXCEEDED when it holds more than max_size bytes. "-" is not
  * special here. A directory is refused by name. */
-MUST_CHECK enum status file_read(const char *path, size_t max_size, struct buffer *buffer, struct error *error);
+MUST_CHECK enum status file_read(const char *path, size_t max_size, struct buffer *buffer,
+                                 struct error *error);
 
 struct file_mapping {
     struct bytes bytes; /* read-only, private to this process */
@@ -20,23 +21,34 @@ struct file_mapping {
 MUST_CHECK enum status file_map(const char *path, struct file_mapping *mapping, struct error *error);
 void file_unmap(struct file_mapping *mapping);
 
-/* Writes a file that appears whole or not at all: a temporary file beside the target, fsync, rename, fsync of
- * the directory. */
+/* Writes a file that appears whole or not at all.
+ *
+ * The bytes go to a file without a name (O_TMPFILE, open(2)), so that a process killed at any moment leaves
+ * nothing behind; commit syncs it and gives it its name: at once where there was no file, else by a temporary
+ * name and rename(2), with nothing between the two but these calls. Where the file system has no O_TMPFILE,
+ * the bytes go to TARGET.partial-XXXXXX beside the target, which abort removes. */
 struct file_writer {
     int descriptor;
-    char *target;
-    char *temporary;
+    char *target;    /* NULL: memory only */
+    char *temporary; /* NULL: the file has no name yet */
     uint64_t position;
 };
 
+/* An existing target that is not a regular file is refused. */
 MUST_CHECK enum status file_writer_open(struct file_writer *writer, const char *target, struct error *error);
+/* A file in memory (memfd_create(2)) that cannot be committed; description appears in /proc only. */
+MUST_CHECK enum status file_writer_open_memory(struct file_writer *writer, const char *description,
+                                               struct error *error);
 MUST_CHECK enum status file_writer_write(struct file_writer *writer, const void *data, size_t size,
                                          struct error *error);
 /* Overwrites bytes already written. */
 MUST_CHECK enum status file_writer_write_at(struct file_writer *writer, uint64_t position, const void *data,
                                             size_t size, struct error *error);
+/* Maps what was written so far, read-only; the mapping outlives the writer. */
+MUST_CHECK enum status file_writer_map(const struct file_writer *writer, struct file_mapping *mapping,
+                                       struct error *error);
 MUST_CHECK enum status file_writer_commit(struct file_writer *writer, struct error *error);
-/* Removes the temporary file; harmless after a commit. */
+/* Leaves nothing of an uncommitted file; harmless after a commit. */
 void file_writer_abort(struct file_writer *writer);
 
 #endif
