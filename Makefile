@@ -44,7 +44,7 @@ endif
 CFLAGS_ALL += $(CFLAGS)
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL)
 
-LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine bake api))))
+LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine evaluation bake api))))
 PROGRAM_SOURCES := $(sort $(wildcard src/server/*.c src/cli/*.c))
 UNIT_TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SUPPORT_SOURCES := $(sort $(filter-out $(UNIT_TEST_SOURCES),$(wildcard tests/unit/*.c)))
