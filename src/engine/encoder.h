@@ -1,5 +1,5 @@
-/* The forward pass of a BERT encoder over a ragged batch: the tokens of all sequences lie one after the other in
- * one matrix, without padding. docs/engine.md derives it. */
+/* The forward pass of a BERT encoder over a ragged batch: the tokens of all sequences lie one after the other
+ * in one matrix, without padding. docs/engine.md derives it. */
 #ifndef RESCOLDO_ENGINE_ENCODER_H
 #define RESCOLDO_ENGINE_ENCODER_H
 
@@ -22,15 +22,16 @@ struct sequence {
 struct encoder;
 
 MUST_CHECK enum status encoder_create(const struct model *model, const struct kernels *kernels,
-                                      uint32_t max_batch_tokens, struct encoder **encoder, struct error *error);
+                                      uint32_t max_batch_tokens, struct encoder **encoder,
+                                      struct error *error);
 void encoder_destroy(struct encoder *encoder);
 size_t encoder_memory(const struct encoder *encoder);
 const struct kernels *encoder_kernels(const struct encoder *encoder);
 
 /* Runs sequences whose tokens sum to at most max_batch_tokens and writes one logit each (cross-encoder,
- * outputs [count]) or one vector each (embedder, outputs [count][hidden_size]). A sequence's output has the same
- * bits whatever else is in the batch. Fails only on sequences that break these bounds or hold an id outside the
- * vocabulary. */
+ * outputs [count]) or one vector each (embedder, outputs [count][hidden_size]). A sequence's output has the
+ * same bits whatever else is in the batch. Fails only on sequences that break these bounds or hold an id
+ * outside the vocabulary. */
 MUST_CHECK enum status encoder_run(struct encoder *encoder, const struct sequence *sequences, size_t count,
                                    float *outputs, struct error *error);
 

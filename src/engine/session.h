@@ -1,6 +1,7 @@
-/* One thread's way to use a model: tokenize, pack, run the encoder, score. A session owns all working memory; its
- * size follows from max_batch_tokens and is taken once. One thread at a time may use a session; any number of
- * sessions may share a model. Equal inputs give equal bits in every session, whatever else is in the batch. */
+/* One thread's way to use a model: tokenize, pack, run the encoder, score. A session owns all working memory;
+ * its size follows from max_batch_tokens and is taken once. One thread at a time may use a session; any
+ * number of sessions may share a model. Equal inputs give equal bits in every session, whatever else is in
+ * the batch. */
 #ifndef RESCOLDO_ENGINE_SESSION_H
 #define RESCOLDO_ENGINE_SESSION_H
 
@@ -18,8 +19,8 @@
 struct session;
 
 struct session_options {
-    uint32_t max_batch_tokens;       /* 0: the default; at least the model's max_length is used */
-    const struct kernels *kernels;   /* NULL: the best the CPU offers (kernels_select) */
+    uint32_t max_batch_tokens;     /* 0: the default; at least the model's max_length is used */
+    const struct kernels *kernels; /* NULL: the best the CPU offers (kernels_select) */
     enum invalid_utf8 invalid_utf8;
 };
 
@@ -34,9 +35,10 @@ const struct kernels *session_kernels(const struct session *session);
 
 /* Limits of one call; all optional (zero means none). */
 struct call_options {
-    uint32_t max_length;           /* tokens a sequence may have, at most the model's; 0: the model's */
-    enum truncation truncation;    /* of pairs; single texts are cut at the end (or refused by TRUNCATION_NONE) */
-    const atomic_bool *cancel;     /* looked at before each chunk: STATUS_CANCELLED */
+    uint32_t max_length; /* tokens a sequence may have, at most the model's; 0: the model's */
+    enum truncation
+        truncation;            /* of pairs; single texts are cut at the end (or refused by TRUNCATION_NONE) */
+    const atomic_bool *cancel; /* looked at before each chunk: STATUS_CANCELLED */
     uint64_t deadline_nanoseconds; /* clock_nanoseconds() after which the next chunk is not begun */
 };
 
@@ -49,18 +51,18 @@ struct passage_score {
 
 /* What a whole call took, for logs, metrics and usage counts. */
 struct call_usage {
-    uint64_t tokens;               /* run through the encoder */
+    uint64_t tokens; /* run through the encoder */
     uint64_t tokenize_nanoseconds;
     uint64_t compute_nanoseconds;
     bool query_truncated;
 };
 
-/* Scores every passage against the query, in the order given (sort with passage_order). The query is tokenized
- * once. An error names the passage by index. usage may be NULL. */
-MUST_CHECK enum status session_rerank(struct session *session, struct bytes query, const struct bytes *passages,
-                                      size_t passage_count, const struct call_options *options,
-                                      struct passage_score *scores, struct call_usage *usage,
-                                      struct error *error);
+/* Scores every passage against the query, in the order given (sort with passage_order). The query is
+ * tokenized once. An error names the passage by index. usage may be NULL. */
+MUST_CHECK enum status session_rerank(struct session *session, struct bytes query,
+                                      const struct bytes *passages, size_t passage_count,
+                                      const struct call_options *options, struct passage_score *scores,
+                                      struct call_usage *usage, struct error *error);
 
 /* order[0..count) becomes the indexes of scores by raw score descending, equal scores by index ascending. */
 void passage_order(const struct passage_score *scores, size_t count, size_t *order);

@@ -1,0 +1,199 @@
+/* Attention on bytes, written once for all levels (int8_template.h).
+ *
+ * softmax does not change when a constant is added to a row of scores, and its weights sum to one. So keys
+ * and values may be quantized per column around the middle of their range over the sequence, for free: the
+ * part of a score that comes from the keys' middle is the same for all keys of a row and drops out (as does
+ * the key bias), and the values' middle is added once at the end. The keys' column scales go into the query
+ * before it is quantized.
+ *
+ *   k8 = round((k - k_middle) / k_scale)        per column, k_scale = half the range / 127
+ *   q8 = round(q * k_scale / q_scale)           per row
+ *   s  = q8 . k8                                exact
+ *   p8 = round(255 * 2^((s - max s) * q_scale * log2(e) / sqrt(head_size)))
+ *   o  = (p8 . v8) * v_scale / sum of p8 + v_middle
+ *
+ * A row of scores (at most 512) stays in the first-level cache, so there is no need for an online softmax. */
+#ifndef RESCOLDO_KERNELS_ATTENTION_TEMPLATE_H
+#define RESCOLDO_KERNELS_ATTENTION_TEMPLATE_H
+
+#include "kernels/attention_layout.h"
+#include "kernels/int8_template.h"
+
+/* The middle and the quantization of one group of 16 columns over all rows. */
+struct column_range {
+    lanes_f32 middle, scale, inverse;
+};
+
+KERNEL_INLINE struct column_range measure_columns(const float *rows, size_t stride, size_t count) {
+    lanes_f32 low = f32_load(rows);
+    lanes_f32 high = low;
+    for (size_t t = 1; t < count; t++) {
+        lanes_f32 x = f32_load(rows + t * stride);
+        low = f32_min(low, x);
+        high = f32_max(high, x);
+    }
+    lanes_f32 half = f32_mul(f32_sub(high, low), f32_set(0.5f));
+    struct column_range range;
+    range.middle = f32_mul(f32_add(high, low), f32_set(0.5f));
+    range.scale = f32_mul(half, f32_set(1.0f / 127.0f));
+    /* A constant column has half == 0: the tiny floor keeps the quotient finite and its bytes zero. */
+    range.inverse = f32_div(f32_set(127.0f), f32_max(half, f32_set(1e-30f)));
+    return range;
+}
+
+KERNEL_INLINE lanes_i32 quantize_column(lanes_f32 x, const struct column_range *range) {
+    lanes_i32 q = f32_round(f32_min(f32_mul(f32_sub(x, range->middle), range->inverse), f32_set(127.0f)));
+    return i32_max(q, i32_set(-127));
+}
+
+KERNEL_INLINE void pack_keys(const struct attention_head *head, size_t padded,
+                             struct attention_memory *memory) {
+    size_t head_size = head->head_size;
+    for (size_t d = 0; d < head_size; d += 16) {
+        struct column_range range = measure_columns(head->key + d, head->key_stride, head->tokens);
+        f32_store(memory->key_scales + d, range.scale);
+        for (size_t t = 0; t < padded; t++) {
+            _Alignas(16) uint8_t bytes[16] = {0};
+            if (t < head->tokens)
+                i32_store_bytes(bytes,
+                                quantize_column(f32_load(head->key + t * head->key_stride + d), &range));
+            int8_t *target = memory->keys + (t / PANEL) * PANEL * head_size + d * PANEL + (t % PANEL) * 4;
+            for (size_t g = 0; g < 4; g++)
+                memcpy(target + g * 4 * PANEL, bytes + g * 4, 4);
+        }
+    }
+    /* Each key's byte sum is a dot product with ones; 1 has the same byte in both forms of activations. */
+    uint8_t ones[KERNEL_MAX_HEAD_SIZE];
+    memset(ones, 1, head_size);
+    for (size_t t = 0; t < padded; t += PANEL) {
+        int32_t *sums = memory->key_sums + t;
+        dot_tile(1, ones, head_size, memory->keys + t * head_size, head_size, sums, START_ZERO, sums, PANEL);
+        for (size_t c = 0; c < PANEL; c += 16) {
+            lanes_i32 sum = i32_load(sums + c);
+            i32_store(sums + c, i32_sub(i32_set(0), i32_shift_left(sum, 7)));
+        }
+    }
+}
+
+KERNEL_INLINE void pack_values(const struct attention_head *head, size_t padded,
+                               struct attention_memory *memory) {
+    size_t stride = head->key_stride;
+    const lanes_i32 low_byte = i32_set(0xff);
+    for (size_t d = 0; d < head->head_size; d += 16) {
+        struct column_range range = measure_columns(head->value + d, stride, head->tokens);
+        f32_store(memory->value_scales + d, range.scale);
+        f32_store(memory->value_middles + d, range.middle);
+        lanes_i32 sum = i32_set(0);
+        int8_t *column = memory->values + (d / PANEL) * PANEL * padded + (d % PANEL) * 4;
+        for (size_t t = 0; t < padded; t += 4) {
+            lanes_i32 row[4];
+            for (size_t i = 0; i < 4; i++) {
+                row[i] = i32_set(0);
+                if (t + i < head->tokens)
+                    row[i] = quantize_column(f32_load(head->value + (t + i) * stride + d), &range);
+                sum = i32_add(sum, row[i]);
+                row[i] = i32_and(row[i], low_byte);
+            }
+            lanes_i32 lower = i32_or(row[0], i32_shift_left(row[1], 8));
+            lanes_i32 upper = i32_or(i32_shift_left(row[2], 16), i32_shift_left(row[3], 24));
+            i32_store((int32_t *)(void *)(column + t * PANEL), i32_or(lower, upper));
+        }
+        i32_store(memory->value_sums + d, i32_sub(i32_set(0), i32_shift_left(sum, 7)));
+    }
+}
+
+KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t row, size_t rows,
+                                    struct attention_memory *memory) {
+    _Alignas(64) float scaled[KERNEL_MAX_HEAD_SIZE];
+    for (size_t r = 0; r < rows; r++) {
+        const float *query = head->query + (row + r) * head->query_stride;
+        lanes_f32 largest = f32_set(0);
+        for (size_t d = 0; d < head->head_size; d += 16) {
+            lanes_f32 x = f32_mul(f32_load(query + d), f32_load(memory->key_scales + d));
+            f32_store(scaled + d, x);
+            largest = absolute_maximum(largest, x);
+        }
+        quantize_row(scaled, head->head_size, f32_reduce_max(largest), memory->queries + r * head->head_size,
+                     memory->query_scales + r);
+    }
+}
+
+/* 255 * 2^(x * factor) for integers x <= 0, rounded to bytes. 2^f on [-1/2, 1/2] is a minimax polynomial of
+ * degree 3 (relative error 7.5e-5, a fiftieth of one step at 255); adding 1.5 * 2^23 rounds to the integer
+ * part, which goes into the exponent. Below 2^-24 all is zero. */
+KERNEL_INLINE lanes_i32 exponential_bytes(lanes_i32 x, lanes_i32 lowest, lanes_f32 factor) {
+    const lanes_f32 magic = f32_set(12582912.0f);
+    lanes_f32 power = f32_mul(i32_to_f32(i32_max(x, lowest)), factor);
+    lanes_f32 shifted = f32_add(power, magic);
+    lanes_f32 f = f32_sub(power, f32_sub(shifted, magic));
+    lanes_f32 p = f32_set(0.0551713401f * 255.0f);
+    p = f32_add(f32_mul(p, f), f32_set(0.242611167f * 255.0f));
+    p = f32_add(f32_mul(p, f), f32_set(0.693261032f * 255.0f));
+    p = f32_add(f32_mul(p, f), f32_set(0.999928072f * 255.0f));
+    lanes_i32 bits = i32_add(f32_as_i32(p), i32_shift_left(f32_as_i32(shifted), 23));
+    return f32_round(i32_as_f32(bits));
+}
+
+/* Turns rows of integer scores into rows of weight bytes. */
+KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
+                                struct attention_memory *memory) {
+    const float log2_e_over_root = 1.44269504f / sqrtf((float)head_size);
+    const int32_t out_of_reach = -(1 << 24); /* below every possible score, and exact as a float */
+    const lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
+    for (size_t r = 0; r < rows; r++) {
+        int32_t *scores = memory->scores + r * padded;
+        uint8_t *weights = memory->weights + r * padded;
+        for (size_t t = tokens; t < padded; t++)
+            scores[t] = out_of_reach;
+        lanes_i32 largest = i32_load(scores);
+        for (size_t t = 16; t < padded; t += 16)
+            largest = i32_max(largest, i32_load(scores + t));
+        lanes_i32 maximum = i32_set(i32_reduce_max(largest));
+        float factor = memory->query_scales[r] * log2_e_over_root;
+        lanes_i32 lowest = i32_set(factor > 24.0f / 16777216.0f ? (int32_t)(-24.0f / factor) : out_of_reach);
+        lanes_f32 factors = f32_set(factor);
+        lanes_i32 sum = i32_set(0);
+        for (size_t t = 0; t < padded; t += 16) {
+            lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factors);
+            sum = i32_add(sum, p);
+            i32_store_bytes(weights + t, i32_add(p, offset));
+        }
+        memory->weight_sums[r] = (float)i32_reduce_add(sum);
+    }
+}
+
+KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t rows, size_t padded,
+                                struct attention_memory *memory) {
+    for (size_t d = 0; d < head->head_size; d += PANEL) {
+        dot_tile(rows, memory->weights, padded, memory->values + d * padded, padded, memory->value_sums + d,
+                 UNSIGNED_START, memory->sums, PANEL);
+        for (size_t r = 0; r < rows; r++) {
+            lanes_f32 inverse = f32_set(1.0f / memory->weight_sums[r]);
+            float *target = head->context + (row + r) * head->context_stride + d;
+            for (size_t c = 0; c < PANEL; c += 16) {
+                lanes_f32 scale = f32_mul(inverse, f32_load(memory->value_scales + d + c));
+                lanes_f32 o = f32_mul(i32_to_f32(i32_load(memory->sums + r * PANEL + c)), scale);
+                f32_store(target + c, f32_add(o, f32_load(memory->value_middles + d + c)));
+            }
+        }
+    }
+}
+
+KERNEL_FUNCTION void level_attention(const struct attention_head *head, void *scratch) {
+    struct attention_memory *memory = scratch;
+    size_t padded = (head->tokens + PANEL - 1) / PANEL * PANEL;
+    pack_keys(head, padded, memory);
+    pack_values(head, padded, memory);
+    for (size_t row = 0; row < head->query_count;) {
+        size_t rows = next_block(head->query_count - row);
+        quantize_queries(head, row, rows, memory);
+        for (size_t t = 0; t < padded; t += PANEL)
+            dot_tile(rows, memory->queries, head->head_size, memory->keys + t * head->head_size,
+                     head->head_size, memory->key_sums + t, SIGNED_START, memory->scores + t, padded);
+        softmax_rows(rows, head->tokens, padded, head->head_size, memory);
+        weigh_values(head, row, rows, padded, memory);
+        row += rows;
+    }
+}
+
+#endif

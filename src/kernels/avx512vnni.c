@@ -1,0 +1,117 @@
+/* AVX-512 with VNNI (Ice Lake, Zen 4 and later): vpdpbusd on zmm registers. */
+#if defined(__x86_64__)
+
+#define KERNEL_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#include "kernels/lanes_avx512.h"
+#include "kernels/levels.h"
+
+#include <string.h>
+
+#define LEVEL_NAME      "avx512vnni"
+#define LEVEL_TABLE     kernels_avx512vnni
+#define ACTIVATION_FORM FORM_U8
+#define F32_TILE_ROWS   12
+
+/* GCC 12 turns arrays of accumulators of the intrinsic into two extra moves per instruction and spills; the
+ * same instruction as inline assembly stays in its register. */
+#if defined(__clang__)
+#define DOT(sum, activations, weights) ((sum) = _mm512_dpbusd_epi32((sum), (activations), (weights)))
+#else
+#define DOT(sum, activations, weights)                                                                       \
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(activations), "v"(weights))
+#endif
+
+/* rows x 32 columns: 2 * rows accumulators, 2 registers of weights and 1 of activations; 12 rows need 27 of
+ * 32 registers and 11 bytes of weights per clock at two dots a clock, which the second-level cache gives. */
+KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
+                           size_t inputs, const int32_t *column_sums, enum tile_start start, int32_t *out,
+                           size_t out_stride) {
+    __m512i left[KERNEL_BLOCK_ROWS], right[KERNEL_BLOCK_ROWS];
+    __m512i start_left = _mm512_setzero_si512();
+    __m512i start_right = _mm512_setzero_si512();
+    if (start == START_PLUS_SUMS) {
+        start_left = _mm512_loadu_si512(column_sums);
+        start_right = _mm512_loadu_si512(column_sums + 16);
+    }
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        left[r] = start_left;
+        right[r] = start_right;
+    }
+    const int8_t *end = panel + inputs * KERNEL_PANEL_COLUMNS;
+    do {
+        __m512i weights_left = _mm512_load_si512(panel);
+        __m512i weights_right = _mm512_load_si512(panel + 64);
+        KERNEL_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, activations + r * stride, sizeof four);
+            __m512i broadcast = _mm512_set1_epi32(four);
+            DOT(left[r], broadcast, weights_left);
+            DOT(right[r], broadcast, weights_right);
+        }
+        activations += 4;
+        panel += 128;
+    } while (panel != end);
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        _mm512_storeu_si512(out + r * out_stride, left[r]);
+        _mm512_storeu_si512(out + r * out_stride + 16, right[r]);
+    }
+}
+
+/* One function per number of rows, so that every accumulator is a register. Kept out of line: with a rich
+ * epilogue inlined around the loop, GCC 12 spills. */
+#define TILE_PARAMETERS                                                                                      \
+    const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,                           \
+        const int32_t *column_sums, enum tile_start start, int32_t *out, size_t out_stride
+#define DEFINE_TILE(rows)                                                                                    \
+    KERNEL_NOINLINE void tile_##rows(TILE_PARAMETERS) {                                                      \
+        tile_of(rows, activations, stride, panel, inputs, column_sums, start, out, out_stride);              \
+    }
+
+DEFINE_TILE(1)
+DEFINE_TILE(2)
+DEFINE_TILE(3)
+DEFINE_TILE(4)
+DEFINE_TILE(5)
+DEFINE_TILE(6)
+DEFINE_TILE(7)
+DEFINE_TILE(8)
+DEFINE_TILE(9)
+DEFINE_TILE(10)
+DEFINE_TILE(11)
+DEFINE_TILE(12)
+
+static void (*const tiles[KERNEL_BLOCK_ROWS])(TILE_PARAMETERS) = {
+    tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8, tile_9, tile_10, tile_11, tile_12,
+};
+
+KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
+    tiles[rows - 1](activations, stride, panel, inputs, column_sums, start, out, out_stride);
+}
+
+KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {
+    __m512i sums[16];
+    __m512i ones = _mm512_set1_epi8(1);
+    KERNEL_UNROLL
+    for (int i = 0; i < 16; i++)
+        sums[i] = _mm512_setzero_si512();
+    for (uint64_t n = 0; n < repeats; n++) {
+        KERNEL_UNROLL
+        for (int i = 0; i < 16; i++)
+            DOT(sums[i], ones, ones);
+        /* Keeps the compiler from folding rounds together. */
+        __asm__ volatile("" : "+v"(ones));
+    }
+    KERNEL_UNROLL
+    for (int i = 0; i < 16; i++)
+        __asm__ volatile("" : : "v"(sums[i]));
+    return repeats * 16 * 64;
+}
+
+#include "kernels/level_template.h"
+
+#else
+typedef int no_avx512vnni_on_this_architecture;
+#endif

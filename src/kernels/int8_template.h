@@ -1,0 +1,233 @@
+/* The 8-bit kernels, written once. A level's file includes a lanes_*.h and defines, before including this:
+ *
+ *   LEVEL_NAME         the name in the table, a string
+ *   ACTIVATION_FORM    FORM_U8 (bytes hold q + 128 for signed values, q for unsigned ones) or FORM_S8 (bytes
+ * hold q for signed values, q - 128 for unsigned ones) dot_tile(rows, activations, stride, panel, inputs,
+ * column_sums, start, out, out_stride) out[r][c] = start(c) + sum over k of activations[r][k] *
+ * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of a panel; start(c) is 0,
+ * column_sums[c] or -column_sums[c]
+ *
+ * Every float operation is a lane-wise IEEE operation in an order that is the same for all levels; there is
+ * no fused multiply-add, so that levels with and without it agree to the bit. */
+#ifndef RESCOLDO_KERNELS_INT8_TEMPLATE_H
+#define RESCOLDO_KERNELS_INT8_TEMPLATE_H
+
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+/* With column_sums(c) = -128 * sum of the column's weights, a byte that holds q + 128 needs them added, one
+ * that holds q - 128 needs them subtracted. */
+#define FORM_IS_U8      (ACTIVATION_FORM == FORM_U8)
+#define SIGNED_START    (FORM_IS_U8 ? START_PLUS_SUMS : START_ZERO)
+#define UNSIGNED_START  (FORM_IS_U8 ? START_ZERO : START_MINUS_SUMS)
+#define SIGNED_OFFSET   (FORM_IS_U8 ? 128 : 0)
+#define UNSIGNED_OFFSET (FORM_IS_U8 ? 0 : -128)
+
+#define PANEL KERNEL_PANEL_COLUMNS
+
+/* Rows of the next block: full blocks while two or more are left, then two halves, so that no block is tiny.
+ */
+KERNEL_INLINE size_t next_block(size_t rows_left) {
+    if (rows_left >= 2 * KERNEL_BLOCK_ROWS || rows_left == KERNEL_BLOCK_ROWS)
+        return KERNEL_BLOCK_ROWS;
+    return rows_left > KERNEL_BLOCK_ROWS ? (rows_left + 1) / 2 : rows_left;
+}
+
+KERNEL_INLINE lanes_f32 absolute_maximum(lanes_f32 largest, lanes_f32 value) {
+    return f32_max(largest, f32_abs(value));
+}
+
+/* GELU(x) = max(x, 0) - h(min(|x|, 3.9)) with h(a) = a * (1 - Phi(a)) as a minimax polynomial of degree 7
+ * without constant term: at most 1.5e-4 from the exact erf form everywhere, a fiftieth of one step of the
+ * 8-bit output. */
+KERNEL_INLINE lanes_f32 gelu(lanes_f32 x) {
+    lanes_f32 a = f32_min(f32_abs(x), f32_set(3.9f));
+    lanes_f32 h = f32_set(-0.0006865545f);
+    h = f32_add(f32_mul(h, a), f32_set(0.0104904823f));
+    h = f32_add(f32_mul(h, a), f32_set(-0.0604670721f));
+    h = f32_add(f32_mul(h, a), f32_set(0.1472752616f));
+    h = f32_add(f32_mul(h, a), f32_set(-0.0521837391f));
+    h = f32_add(f32_mul(h, a), f32_set(-0.3851951050f));
+    h = f32_add(f32_mul(h, a), f32_set(0.4993294513f));
+    return f32_sub(f32_max(x, f32_set(0.0f)), f32_mul(h, a));
+}
+
+KERNEL_INLINE void quantize_row(const float *row, size_t size, float largest, uint8_t *values, float *scale) {
+    float inverse = largest > 0 ? 127.0f / largest : 0;
+    *scale = largest / 127.0f;
+    lanes_f32 factor = f32_set(inverse);
+    lanes_i32 offset = i32_set(SIGNED_OFFSET);
+    for (size_t i = 0; i < size; i += 16)
+        i32_store_bytes(values + i, i32_add(f32_round(f32_mul(f32_load(row + i), factor)), offset));
+}
+
+KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t count,
+                                    const struct activations *quantized) {
+    size_t size = quantized->columns;
+    for (size_t r = 0; r < count; r++) {
+        const float *row = rows + r * stride;
+        lanes_f32 largest = f32_set(0);
+        for (size_t i = 0; i < size; i += 16)
+            largest = absolute_maximum(largest, f32_load(row + i));
+        quantize_row(row, size, f32_reduce_max(largest), quantized->values + r * size, quantized->scales + r);
+    }
+}
+
+/* Layer normalization of one row in place; returns the largest magnitude of the result. */
+KERNEL_INLINE float normalize_row(const struct normalization *normalization, float *row) {
+    size_t size = normalization->size;
+    lanes_f32 sum = f32_set(0);
+    for (size_t i = 0; i < size; i += 16)
+        sum = f32_add(sum, f32_load(row + i));
+    float mean = f32_reduce_add(sum) / (float)size;
+    lanes_f32 means = f32_set(mean);
+    lanes_f32 squares = f32_set(0);
+    for (size_t i = 0; i < size; i += 16) {
+        lanes_f32 centred = f32_sub(f32_load(row + i), means);
+        squares = f32_add(squares, f32_mul(centred, centred));
+    }
+    float variance = f32_reduce_add(squares) / (float)size;
+    lanes_f32 inverse = f32_set(1.0f / sqrtf(variance + normalization->epsilon));
+    lanes_f32 largest = f32_set(0);
+    for (size_t i = 0; i < size; i += 16) {
+        lanes_f32 unit = f32_mul(f32_sub(f32_load(row + i), means), inverse);
+        lanes_f32 y =
+            f32_add(f32_mul(unit, f32_load(normalization->weight + i)), f32_load(normalization->bias + i));
+        f32_store(row + i, y);
+        largest = absolute_maximum(largest, y);
+    }
+    return f32_reduce_max(largest);
+}
+
+KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
+                                 const struct normalization *normalization, const int32_t *ids, size_t count,
+                                 size_t first_segment, float *residual) {
+    size_t size = normalization->size;
+    for (size_t t = 0; t < count; t++) {
+        size_t id = (size_t)ids[t];
+        const float *position = tables->position + t * size;
+        const float *segment = tables->segment + (t < first_segment ? 0 : size);
+        float *row = residual + t * size;
+        lanes_f32 scale = f32_set(tables->word != NULL ? tables->word_scales[id] : 0);
+        for (size_t i = 0; i < size; i += 16) {
+            lanes_f32 word = tables->word != NULL
+                                 ? f32_mul(i32_to_f32(i32_load_s8(tables->word + id * size + i)), scale)
+                                 : f32_load(tables->word_f32 + id * size + i);
+            lanes_f32 place = f32_add(f32_load(position + i), f32_load(segment + i));
+            f32_store(row + i, f32_add(word, place));
+        }
+        (void)normalize_row(normalization, row);
+    }
+}
+
+/* 16 outputs of one row from their integer sums. */
+KERNEL_INLINE lanes_f32 dequantize(const int32_t *sums, lanes_f32 row_scale, const float *column_scales,
+                                   const float *bias) {
+    lanes_f32 scale = f32_mul(row_scale, f32_load(column_scales));
+    return f32_add(f32_mul(i32_to_f32(i32_load(sums)), scale), f32_load(bias));
+}
+
+KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_panel, size_t panels,
+                                  const struct activations *input, size_t count, float *out, size_t stride) {
+    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
+    size_t inputs = linear->inputs;
+    for (size_t p = 0; p < panels; p++) {
+        size_t column = (first_panel + p) * PANEL;
+        const int8_t *panel = linear->panels + column * inputs;
+        for (size_t row = 0; row < count;) {
+            size_t rows = next_block(count - row);
+            dot_tile(rows, input->values + row * inputs, inputs, panel, inputs, linear->compensation + column,
+                     SIGNED_START, sums, PANEL);
+            for (size_t r = 0; r < rows; r++) {
+                lanes_f32 scale = f32_set(input->scales[row + r]);
+                float *target = out + (row + r) * stride + p * PANEL;
+                for (size_t c = 0; c < PANEL; c += 16)
+                    f32_store(target + c, dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
+                                                     linear->bias + column + c));
+            }
+            row += rows;
+        }
+    }
+}
+
+KERNEL_INLINE void quantize_gelu_row(const float *row, size_t size, float largest, uint8_t *values,
+                                     float *scale) {
+    float range = largest + KERNEL_GELU_OFFSET;
+    float inverse = range > 0 ? 255.0f / range : 0;
+    *scale = range / 255.0f;
+    lanes_f32 factor = f32_set(inverse);
+    lanes_f32 shift = f32_set(KERNEL_GELU_OFFSET);
+    lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
+    for (size_t i = 0; i < size; i += 16) {
+        lanes_f32 shifted = f32_mul(f32_add(f32_load(row + i), shift), factor);
+        i32_store_bytes(values + i, i32_add(f32_round(shifted), offset));
+    }
+}
+
+KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct activations *input,
+                                       size_t count, const struct activations *output, void *scratch) {
+    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
+    _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
+    size_t inputs = linear->inputs;
+    size_t outputs = linear->outputs;
+    float *block = scratch; /* [KERNEL_BLOCK_ROWS][outputs] */
+    for (size_t row = 0; row < count;) {
+        size_t rows = next_block(count - row);
+        for (size_t r = 0; r < rows; r++)
+            f32_store(largest + r * 16, f32_set(-KERNEL_GELU_OFFSET));
+        for (size_t column = 0; column < outputs; column += PANEL) {
+            dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
+                     linear->compensation + column, SIGNED_START, sums, PANEL);
+            for (size_t r = 0; r < rows; r++) {
+                lanes_f32 scale = f32_set(input->scales[row + r]);
+                lanes_f32 top = f32_load(largest + r * 16);
+                for (size_t c = 0; c < PANEL; c += 16) {
+                    lanes_f32 y = gelu(dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
+                                                  linear->bias + column + c));
+                    f32_store(block + r * outputs + column + c, y);
+                    top = f32_max(top, y);
+                }
+                f32_store(largest + r * 16, top);
+            }
+        }
+        for (size_t r = 0; r < rows; r++)
+            quantize_gelu_row(block + r * outputs, outputs, f32_reduce_max(f32_load(largest + r * 16)),
+                              output->values + (row + r) * outputs, output->scales + row + r);
+        row += rows;
+    }
+}
+
+KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, const float *bias, int input_is_gelu,
+                                            const struct activations *input, size_t count,
+                                            const struct normalization *normalization, float *residual,
+                                            const struct activations *quantized) {
+    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
+    size_t inputs = linear->inputs;
+    size_t outputs = linear->outputs;
+    enum tile_start start = input_is_gelu ? UNSIGNED_START : SIGNED_START;
+    for (size_t row = 0; row < count;) {
+        size_t rows = next_block(count - row);
+        for (size_t column = 0; column < outputs; column += PANEL) {
+            dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
+                     linear->compensation + column, start, sums, PANEL);
+            for (size_t r = 0; r < rows; r++) {
+                lanes_f32 scale = f32_set(input->scales[row + r]);
+                float *target = residual + (row + r) * outputs + column;
+                for (size_t c = 0; c < PANEL; c += 16) {
+                    lanes_f32 y = dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
+                                             bias + column + c);
+                    f32_store(target + c, f32_add(y, f32_load(target + c)));
+                }
+            }
+        }
+        for (size_t r = row; r < row + rows; r++) {
+            float *values = residual + r * outputs;
+            float largest = normalize_row(normalization, values);
+            quantize_row(values, outputs, largest, quantized->values + r * outputs, quantized->scales + r);
+        }
+        row += rows;
+    }
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* Sixteen lanes in two ymm registers: lanes 0 to 7 and 8 to 15. */
+#ifndef RESCOLDO_KERNELS_LANES_H
+#define RESCOLDO_KERNELS_LANES_H
+
+#include "kernels/target.h"
+
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef struct {
+    __m256 low, high;
+} lanes_f32;
+
+typedef struct {
+    __m256i low, high;
+} lanes_i32;
+
+#define F32_PAIR(operation, a, b)                                                                            \
+    (lanes_f32) {                                                                                            \
+        operation((a).low, (b).low), operation((a).high, (b).high)                                           \
+    }
+#define I32_PAIR(operation, a, b)                                                                            \
+    (lanes_i32) {                                                                                            \
+        operation((a).low, (b).low), operation((a).high, (b).high)                                           \
+    }
+
+KERNEL_INLINE lanes_f32 f32_load(const float *p) {
+    return (lanes_f32){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+KERNEL_INLINE void f32_store(float *p, lanes_f32 a) {
+    _mm256_storeu_ps(p, a.low);
+    _mm256_storeu_ps(p + 8, a.high);
+}
+KERNEL_INLINE lanes_f32 f32_set(float x) {
+    return (lanes_f32){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+KERNEL_INLINE lanes_f32 f32_add(lanes_f32 a, lanes_f32 b) {
+    return F32_PAIR(_mm256_add_ps, a, b);
+}
+KERNEL_INLINE lanes_f32 f32_sub(lanes_f32 a, lanes_f32 b) {
+    return F32_PAIR(_mm256_sub_ps, a, b);
+}
+KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
+    return F32_PAIR(_mm256_mul_ps, a, b);
+}
+KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
+    return F32_PAIR(_mm256_div_ps, a, b);
+}
+KERNEL_INLINE lanes_f32 f32_min(lanes_f32 a, lanes_f32 b) {
+    return F32_PAIR(_mm256_min_ps, a, b);
+}
+KERNEL_INLINE lanes_f32 f32_max(lanes_f32 a, lanes_f32 b) {
+    return F32_PAIR(_mm256_max_ps, a, b);
+}
+KERNEL_INLINE lanes_f32 f32_abs(lanes_f32 a) {
+    const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+    return (lanes_f32){_mm256_and_ps(a.low, magnitude), _mm256_and_ps(a.high, magnitude)};
+}
+KERNEL_INLINE float f32_reduce_add(lanes_f32 a) {
+    __m256 eight = _mm256_add_ps(a.low, a.high);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+KERNEL_INLINE float f32_reduce_max(lanes_f32 a) {
+    __m256 eight = _mm256_max_ps(a.low, a.high);
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+KERNEL_INLINE lanes_i32 i32_load(const int32_t *p) {
+    return (lanes_i32){_mm256_loadu_si256((const __m256i *)(const void *)p),
+                       _mm256_loadu_si256((const __m256i *)(const void *)(p + 8))};
+}
+KERNEL_INLINE void i32_store(int32_t *p, lanes_i32 a) {
+    _mm256_storeu_si256((__m256i *)(void *)p, a.low);
+    _mm256_storeu_si256((__m256i *)(void *)(p + 8), a.high);
+}
+KERNEL_INLINE lanes_i32 i32_load_s8(const int8_t *p) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return (lanes_i32){_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+}
+KERNEL_INLINE lanes_i32 i32_set(int32_t x) {
+    return (lanes_i32){_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+KERNEL_INLINE lanes_i32 i32_add(lanes_i32 a, lanes_i32 b) {
+    return I32_PAIR(_mm256_add_epi32, a, b);
+}
+KERNEL_INLINE lanes_i32 i32_sub(lanes_i32 a, lanes_i32 b) {
+    return I32_PAIR(_mm256_sub_epi32, a, b);
+}
+KERNEL_INLINE lanes_i32 i32_max(lanes_i32 a, lanes_i32 b) {
+    return I32_PAIR(_mm256_max_epi32, a, b);
+}
+KERNEL_INLINE lanes_i32 i32_or(lanes_i32 a, lanes_i32 b) {
+    return I32_PAIR(_mm256_or_si256, a, b);
+}
+KERNEL_INLINE lanes_i32 i32_and(lanes_i32 a, lanes_i32 b) {
+    return I32_PAIR(_mm256_and_si256, a, b);
+}
+#define i32_shift_left(a, count)                                                                             \
+    (lanes_i32) {                                                                                            \
+        _mm256_slli_epi32((a).low, count), _mm256_slli_epi32((a).high, count)                                \
+    }
+KERNEL_INLINE int32_t i32_reduce_add(lanes_i32 a) {
+    __m256i eight = _mm256_add_epi32(a.low, a.high);
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0x55)));
+}
+KERNEL_INLINE int32_t i32_reduce_max(lanes_i32 a) {
+    __m256i eight = _mm256_max_epi32(a.low, a.high);
+    __m128i four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    __m128i two = _mm_max_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0x55)));
+}
+KERNEL_INLINE void i32_store_bytes(uint8_t *p, lanes_i32 a) {
+    const __m256i byte = _mm256_set1_epi32(0xff);
+    /* Both packs work within 128-bit halves; the last permutation puts the 4-byte groups back in order. */
+    __m256i words = _mm256_packus_epi32(_mm256_and_si256(a.low, byte), _mm256_and_si256(a.high, byte));
+    __m256i bytes = _mm256_packus_epi16(words, words);
+    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(bytes));
+}
+KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
+    return (lanes_f32){_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
+}
+KERNEL_INLINE lanes_f32 i32_as_f32(lanes_i32 a) {
+    return (lanes_f32){_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)};
+}
+KERNEL_INLINE lanes_i32 f32_as_i32(lanes_f32 a) {
+    return (lanes_i32){_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)};
+}
+KERNEL_INLINE lanes_i32 f32_round(lanes_f32 a) {
+    return (lanes_i32){_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)};
+}
+
+#endif

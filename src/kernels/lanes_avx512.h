@@ -1,0 +1,55 @@
+/* Sixteen lanes in one zmm register. */
+#ifndef RESCOLDO_KERNELS_LANES_H
+#define RESCOLDO_KERNELS_LANES_H
+
+#include "kernels/target.h"
+
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef __m512 lanes_f32;
+typedef __m512i lanes_i32;
+
+#define f32_load(p)     _mm512_loadu_ps(p)
+#define f32_store(p, a) _mm512_storeu_ps(p, a)
+#define f32_set(x)      _mm512_set1_ps(x)
+#define f32_add(a, b)   _mm512_add_ps(a, b)
+#define f32_sub(a, b)   _mm512_sub_ps(a, b)
+#define f32_mul(a, b)   _mm512_mul_ps(a, b)
+#define f32_div(a, b)   _mm512_div_ps(a, b)
+#define f32_min(a, b)   _mm512_min_ps(a, b)
+#define f32_max(a, b)   _mm512_max_ps(a, b)
+#define f32_abs(a)      _mm512_abs_ps(a)
+
+KERNEL_INLINE float f32_reduce_add(lanes_f32 a) {
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+KERNEL_INLINE float f32_reduce_max(lanes_f32 a) {
+    __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+#define i32_load(p)              _mm512_loadu_si512(p)
+#define i32_store(p, a)          _mm512_storeu_si512(p, a)
+#define i32_load_s8(p)           _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#define i32_set(x)               _mm512_set1_epi32(x)
+#define i32_add(a, b)            _mm512_add_epi32(a, b)
+#define i32_sub(a, b)            _mm512_sub_epi32(a, b)
+#define i32_max(a, b)            _mm512_max_epi32(a, b)
+#define i32_or(a, b)             _mm512_or_si512(a, b)
+#define i32_and(a, b)            _mm512_and_si512(a, b)
+#define i32_shift_left(a, count) _mm512_slli_epi32(a, count)
+#define i32_reduce_add(a)        _mm512_reduce_add_epi32(a)
+#define i32_reduce_max(a)        _mm512_reduce_max_epi32(a)
+#define i32_store_bytes(p, a)    _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(a))
+#define i32_to_f32(a)            _mm512_cvtepi32_ps(a)
+#define i32_as_f32(a)            _mm512_castsi512_ps(a)
+#define f32_as_i32(a)            _mm512_castps_si512(a)
+#define f32_round(a)             _mm512_cvtps_epi32(a)
+
+#endif

@@ -1,0 +1,161 @@
+/* Sixteen lanes in plain C: the definition of what every instruction set computes. Vectorized by the
+ * compiler. */
+#ifndef RESCOLDO_KERNELS_LANES_H
+#define RESCOLDO_KERNELS_LANES_H
+
+#include "kernels/target.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct {
+    float lane[16];
+} lanes_f32;
+
+typedef struct {
+    int32_t lane[16];
+} lanes_i32;
+
+#define EACH_LANE for (int i = 0; i < 16; i++)
+
+KERNEL_INLINE lanes_f32 f32_load(const float *p) {
+    lanes_f32 r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+KERNEL_INLINE void f32_store(float *p, lanes_f32 a) {
+    memcpy(p, &a, sizeof a);
+}
+KERNEL_INLINE lanes_f32 f32_set(float x) {
+    lanes_f32 r;
+    EACH_LANE r.lane[i] = x;
+    return r;
+}
+KERNEL_INLINE lanes_f32 f32_add(lanes_f32 a, lanes_f32 b) {
+    EACH_LANE a.lane[i] += b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_f32 f32_sub(lanes_f32 a, lanes_f32 b) {
+    EACH_LANE a.lane[i] -= b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
+    EACH_LANE a.lane[i] *= b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
+    EACH_LANE a.lane[i] /= b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_f32 f32_min(lanes_f32 a, lanes_f32 b) {
+    EACH_LANE a.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_f32 f32_max(lanes_f32 a, lanes_f32 b) {
+    EACH_LANE a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_f32 f32_abs(lanes_f32 a) {
+    EACH_LANE a.lane[i] = fabsf(a.lane[i]);
+    return a;
+}
+KERNEL_INLINE float f32_reduce_add(lanes_f32 a) {
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            a.lane[i] += a.lane[i + half];
+    return a.lane[0];
+}
+KERNEL_INLINE float f32_reduce_max(lanes_f32 a) {
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            a.lane[i] = a.lane[i] > a.lane[i + half] ? a.lane[i] : a.lane[i + half];
+    return a.lane[0];
+}
+
+KERNEL_INLINE lanes_i32 i32_load(const int32_t *p) {
+    lanes_i32 r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+KERNEL_INLINE void i32_store(int32_t *p, lanes_i32 a) {
+    memcpy(p, &a, sizeof a);
+}
+KERNEL_INLINE lanes_i32 i32_load_s8(const int8_t *p) {
+    lanes_i32 r;
+    EACH_LANE r.lane[i] = p[i];
+    return r;
+}
+KERNEL_INLINE lanes_i32 i32_set(int32_t x) {
+    lanes_i32 r;
+    EACH_LANE r.lane[i] = x;
+    return r;
+}
+KERNEL_INLINE lanes_i32 i32_add(lanes_i32 a, lanes_i32 b) {
+    EACH_LANE a.lane[i] = (int32_t)((uint32_t)a.lane[i] + (uint32_t)b.lane[i]);
+    return a;
+}
+KERNEL_INLINE lanes_i32 i32_sub(lanes_i32 a, lanes_i32 b) {
+    EACH_LANE a.lane[i] = (int32_t)((uint32_t)a.lane[i] - (uint32_t)b.lane[i]);
+    return a;
+}
+KERNEL_INLINE lanes_i32 i32_max(lanes_i32 a, lanes_i32 b) {
+    EACH_LANE a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_i32 i32_or(lanes_i32 a, lanes_i32 b) {
+    EACH_LANE a.lane[i] |= b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_i32 i32_and(lanes_i32 a, lanes_i32 b) {
+    EACH_LANE a.lane[i] &= b.lane[i];
+    return a;
+}
+#define i32_shift_left(a, count) i32_shift_left_by(a, count)
+KERNEL_INLINE lanes_i32 i32_shift_left_by(lanes_i32 a, int count) {
+    EACH_LANE a.lane[i] = (int32_t)((uint32_t)a.lane[i] << count);
+    return a;
+}
+KERNEL_INLINE int32_t i32_reduce_add(lanes_i32 a) {
+    uint32_t sum = 0;
+    EACH_LANE sum += (uint32_t)a.lane[i];
+    return (int32_t)sum;
+}
+KERNEL_INLINE int32_t i32_reduce_max(lanes_i32 a) {
+    int32_t largest = a.lane[0];
+    EACH_LANE largest = a.lane[i] > largest ? a.lane[i] : largest;
+    return largest;
+}
+/* The low byte of each lane. */
+KERNEL_INLINE void i32_store_bytes(uint8_t *p, lanes_i32 a) {
+    EACH_LANE p[i] = (uint8_t)a.lane[i];
+}
+KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
+    lanes_f32 r;
+    EACH_LANE r.lane[i] = (float)a.lane[i];
+    return r;
+}
+KERNEL_INLINE lanes_f32 i32_as_f32(lanes_i32 a) {
+    lanes_f32 r;
+    memcpy(&r, &a, sizeof r);
+    return r;
+}
+KERNEL_INLINE lanes_i32 f32_as_i32(lanes_f32 a) {
+    lanes_i32 r;
+    memcpy(&r, &a, sizeof r);
+    return r;
+}
+/* Round half to even, for magnitudes below 2^22: adding 1.5 * 2^23 leaves the integer in the low bits. */
+KERNEL_INLINE lanes_i32 f32_round(lanes_f32 a) {
+    const float magic = 12582912.0f;
+    lanes_i32 r;
+    EACH_LANE {
+        float shifted = a.lane[i] + magic;
+        int32_t bits;
+        memcpy(&bits, &shifted, sizeof bits);
+        r.lane[i] = bits - 0x4b400000;
+    }
+    return r;
+}
+
+#endif
