@@ -91,7 +91,7 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 COMMAND = $(subst ','\'',$(COMPILE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
 $(BUILD)/command: always
 	@mkdir -p $(@D)
-	@pkg-config --exists $(PACKAGES) || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
+	@pkg-config --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
 	@printf '%s\n' '$(COMMAND)' | cmp -s - $@ || printf '%s\n' '$(COMMAND)' >$@
 .PHONY: always
 
