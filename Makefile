@@ -121,11 +121,10 @@ pytest: $(BUILD)/rescoldo $(VENV)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGUMENTS)
 
 $(VENV)/requirements.txt: tests/requirements.txt
-	@echo "test: installing the pinned Python packages that the tests compare with (some GB, once)"
-	rm -rf '$(VENV)'
-	python3 -m venv '$(VENV)'
-	'$(VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $<
-	cp $< $@
+	@if cmp -s $< $@; then touch $@; else \
+	    echo "test: installing the pinned Python packages that the tests compare with (some GB, once)"; \
+	    rm -rf '$(VENV)' && python3 -m venv '$(VENV)' && \
+	    '$(VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $< && cp $< $@; fi
 
 install: all librescoldo.pc.in
 	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'
