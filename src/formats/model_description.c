@@ -78,6 +78,10 @@ enum status model_shape_complete(struct model_shape *shape, enum model_kind kind
     status = require_multiple(where, "attention head size", shape->head_size, HEAD_SIZE_MULTIPLE, error);
     if (status != STATUS_OK)
         return status;
+    if (shape->head_size > KERNEL_MAX_HEAD_SIZE)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: attention head size %u is not supported, expected at most %u", where,
+                         shape->head_size, KERNEL_MAX_HEAD_SIZE);
     if (!(shape->layer_norm_epsilon > 0 && shape->layer_norm_epsilon < 1))
         return error_set(error, STATUS_INVALID_DATA, "%s: layer norm epsilon %g is not between 0 and 1",
                          where, (double)shape->layer_norm_epsilon);

@@ -1,0 +1,37 @@
+/* The "weights" section: published tensors, one panel at a time, to the layouts the kernels read. */
+#ifndef RESCOLDO_BAKE_WEIGHTS_H
+#define RESCOLDO_BAKE_WEIGHTS_H
+
+#include "bake/progress.h"
+#include "base/compiler.h"
+#include "base/status.h"
+#include "formats/ember_writer.h"
+#include "formats/model_description.h"
+#include "formats/safetensors.h"
+
+#include <jansson.h>
+
+struct weights_request {
+    const struct safetensors *source;
+    const struct model_description *description;
+    enum precision precision;
+    /* Reference outputs [golden_rows][golden_columns] to store as "golden.outputs"; NULL: none. */
+    const float *golden;
+    size_t golden_rows, golden_columns;
+    const struct bake_progress *progress;
+};
+
+/* What was written: the metadata's "tensors" and "quantization" (docs/ember.md). Owned; release with
+ * json_decref. */
+struct weights_lists {
+    json_t *tensors;
+    json_t *quantization;
+};
+
+/* Writes all tensors of the model to the open section of writer. Tensor names in the source may begin with
+ * "bert.". A tensor that is missing or of another shape gives STATUS_INVALID_DATA with file, tensor and both
+ * shapes. Needs memory for 32 rows of the widest matrix. */
+MUST_CHECK enum status weights_write(const struct weights_request *request, struct ember_writer *writer,
+                                     struct weights_lists *lists, struct error *error);
+
+#endif

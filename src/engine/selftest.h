@@ -1,0 +1,49 @@
+/* Is this ember whole, and does it compute what its model computed in float32 when it was baked? Every ember
+ * holds a few texts with those outputs ("golden" in docs/ember.md); the self-test runs them again. */
+#ifndef RESCOLDO_ENGINE_SELFTEST_H
+#define RESCOLDO_ENGINE_SELFTEST_H
+
+#include "base/compiler.h"
+#include "base/status.h"
+#include "engine/model.h"
+#include "kernels/kernels.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SELFTEST_MAX_ITEMS 64u
+
+/* How far outputs may be from the float32 reference: |found - expected| / |expected| in the Euclidean norm,
+ * over all outputs together. int8 models stay within a few hundredths; a broken kernel or a wrong layout is
+ * near 1. */
+#define SELFTEST_MAX_DEVIATION_INT8 0.15
+#define SELFTEST_MAX_DEVIATION_F32  1e-4
+
+struct selftest_report {
+    uint32_t items;            /* texts or pairs that were run */
+    uint32_t outputs;          /* numbers per item: 1 logit, or hidden_size */
+    double deviation;          /* relative, as above */
+    double limit;              /* what deviation must not exceed */
+    double largest_difference; /* of two numbers, absolute */
+    double
+        lowest_cosine; /* of an embedder: between found and expected, the worst item; 1 for a cross-encoder */
+    const char *kernels; /* the instruction set used */
+    bool passed;
+};
+
+/* Runs the golden texts of an open model. kernels may be NULL: the best the CPU has. A deviation beyond the
+ * limit is not an error but report->passed == false; an ember without golden outputs is STATUS_NOT_FOUND. */
+MUST_CHECK enum status selftest_run(const struct model *model, const struct kernels *kernels,
+                                    struct selftest_report *report, struct error *error);
+
+/* Opens the ember with every checksum verified, then selftest_run. */
+MUST_CHECK enum status selftest_run_file(const char *path, const struct kernels *kernels,
+                                         struct selftest_report *report, struct error *error);
+
+/* Runs one item (a pair for a cross-encoder, else passage alone) and writes its outputs, for those who have a
+ * session already; used by the bake to make the golden outputs. */
+struct session;
+MUST_CHECK enum status selftest_output(struct session *session, const struct model *model, struct bytes query,
+                                       struct bytes passage, float *outputs, struct error *error);
+
+#endif
