@@ -1,7 +1,8 @@
 # rescoldo. `make` builds build/rescoldo, `make run` serves a model, `make test` runs every test; see README.md.
 #
 # Variables: CC, CFLAGS, LDFLAGS, BUILD (directory), SANITIZE (address,undefined or thread),
-#            MODEL, PRECISION, LISTEN (make run), PREFIX, DESTDIR (make install), PYTEST_ARGUMENTS (make test).
+#            MODEL, PRECISION, LISTEN (make run), PREFIX, DESTDIR (make install), PYTEST_ARGUMENTS (make test),
+#            V=1 (show whole commands).
 VERSION := 0.1.0
 
 CC ?= cc
@@ -42,6 +43,9 @@ CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-p
 LDFLAGS_PROGRAM := -pie
 endif
 CFLAGS_ALL += $(CFLAGS)
+# make V=1 shows the whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '$(1) $@')
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL)
 
 LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine evaluation bake api))))
@@ -63,41 +67,47 @@ release: all
 
 $(BUILD)/rescoldo: $(BUILD)/rescoldo.debug
 ifeq ($(SANITIZE),)
-	objcopy --strip-all $< $@
+	$(Q)objcopy --strip-all $< $@
 else
-	ln -f $< $@
+	$(Q)ln -f $< $@
 endif
 
 # With symbols, for debuggers and profilers.
 $(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(BUILD)/librescoldo.a $(LLHTTP_OBJECTS)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
 $(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES))
-	rm -f $@ && $(AR) rcsD $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 # The program without main, for unit tests of the server and the command line.
 $(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
-	rm -f $@ && $(AR) rcsD $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/objects/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 	@mkdir -p $(@D)
-	$(CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -O2 -fPIE -ffunction-sections -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -O2 -fPIE -ffunction-sections -c -o $@ $<
 
 # Changes only when the compile or link command does; everything compiled depends on it.
 COMMAND = $(subst ','\'',$(COMPILE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
 $(BUILD)/command: always
 	@mkdir -p $(@D)
-	@pkg-config --exists $(PACKAGES) || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
+	@pkg-config --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
 	@printf '%s\n' '$(COMMAND)' | cmp -s - $@ || printf '%s\n' '$(COMMAND)' >$@
 .PHONY: always
 
 $(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(call object,$(UNIT_SUPPORT_SOURCES)) $(BUILD)/program.a $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
 
 deps:
 	@scripts/deps build run test
@@ -121,11 +131,10 @@ pytest: $(BUILD)/rescoldo $(VENV)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGUMENTS)
 
 $(VENV)/requirements.txt: tests/requirements.txt
-	@echo "test: installing the pinned Python packages that the tests compare with (some GB, once)"
-	rm -rf '$(VENV)'
-	python3 -m venv '$(VENV)'
-	'$(VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $<
-	cp $< $@
+	@if cmp -s $< $@; then touch $@; else \
+	    echo "test: installing the pinned Python packages that the tests compare with (some GB, once)"; \
+	    rm -rf '$(VENV)' && python3 -m venv '$(VENV)' && \
+	    '$(VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $< && cp $< $@; fi
 
 install: all librescoldo.pc.in
 	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'

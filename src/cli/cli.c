@@ -34,9 +34,19 @@ enum status cli_flush(struct error *error) {
     return STATUS_OK;
 }
 
+enum status cli_write_line(struct buffer *line, struct error *error) {
+    enum status status = buffer_append(line, "\n", 1, error);
+    if (status != STATUS_OK)
+        return status;
+    if (fwrite(line->data, 1, line->size, stdout) != line->size)
+        return cli_flush(error);
+    return STATUS_OK;
+}
+
 int cli_finish(const char *command, int exit_status) {
     struct error error;
-    if (cli_flush(&error) != STATUS_OK)
+    /* A command that failed has said why, and often it was this very stream. */
+    if (cli_flush(&error) != STATUS_OK && exit_status == EXIT_SUCCESS)
         return cli_fail(command, &error);
     return exit_status;
 }

@@ -7,6 +7,7 @@
 #ifndef RESCOLDO_CLI_CLI_H
 #define RESCOLDO_CLI_CLI_H
 
+#include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/status.h"
 
@@ -39,6 +40,9 @@ bool cli_wants_table(bool json);
 /* Flushes standard output. A command whose output did not arrive whole has failed: call this last, and in a
  * loop after each result that a reader may wait for. */
 MUST_CHECK enum status cli_flush(struct error *error);
+
+/* Prints a line and a newline to standard output, without flushing. */
+MUST_CHECK enum status cli_write_line(struct buffer *line, struct error *error);
 
 /* The end of a command that has printed its results: flushes, says what failed, and gives the exit status. */
 int cli_finish(const char *command, int exit_status);

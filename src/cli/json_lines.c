@@ -98,9 +98,7 @@ enum status json_member_string(const json_t *object, const char *name, struct by
     return STATUS_OK;
 }
 
-/* A message as a JSON string. It may hold a file name that is not UTF-8, or be cut inside a character: each
- * byte that is not UTF-8 becomes "?". */
-static void write_message(struct json_writer *writer, const char *message) {
+void json_message(struct json_writer *writer, const char *message) {
     char text[sizeof((struct error *)NULL)->message];
     snprintf(text, sizeof text, "%s", message);
     utf8proc_int32_t code_point;
@@ -131,18 +129,15 @@ static enum status replace_by_error(struct buffer *reply, const struct error *fa
     struct json_writer writer = json_writer_to(reply);
     json_begin_object(&writer);
     json_key(&writer, "error");
-    write_message(&writer, failure->message);
+    json_message(&writer, failure->message);
     json_end_object(&writer);
     return json_writer_finish(&writer, error);
 }
 
 static enum status write_reply(struct buffer *reply, struct error *error) {
-    enum status status = buffer_append(reply, "\n", 1, error);
-    if (status != STATUS_OK)
-        return status;
-    fwrite(reply->data, 1, reply->size, stdout);
+    enum status status = cli_write_line(reply, error);
     /* The reader may be a program that waits for this reply before it sends its next line. */
-    return cli_flush(error);
+    return status == STATUS_OK ? cli_flush(error) : status;
 }
 
 static enum status answer_all(struct line_reader *reader, json_line_handler handler, void *state,

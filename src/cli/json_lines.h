@@ -25,6 +25,10 @@ int json_lines_run(const char *command, const char *path, json_line_handler hand
  * as the same double. */
 void json_tree(struct json_writer *writer, const json_t *value);
 
+/* Writes a message as a string. It may hold a file name that is not UTF-8, or be cut inside a character: each
+ * byte that is not UTF-8 becomes "?". */
+void json_message(struct json_writer *writer, const char *message);
+
 /* A string member of an object as borrowed bytes. Absent or null: STATUS_NOT_FOUND; of another type:
  * STATUS_INVALID_DATA. Both messages name the member. */
 MUST_CHECK enum status json_member_string(const json_t *object, const char *name, struct bytes *text,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utf8proc.h>
 
 enum { READ_SIZE = 65536 };
 
@@ -102,6 +103,24 @@ enum status line_reader_require_some(const struct line_reader *reader, const cha
     if (reader->number > 0)
         return STATUS_OK;
     return error_set(error, STATUS_INVALID_DATA, "%s is empty, expected %s", reader->name, expected);
+}
+
+bool line_reader_has_line(const struct line_reader *reader) {
+    size_t available = reader->pending.size - reader->start;
+    return available > 0 && memchr(reader->pending.data + reader->start, '\n', available) != NULL;
+}
+
+enum status line_check_utf8(const struct line_reader *reader, struct bytes line, struct error *error) {
+    for (size_t i = 0; i < line.size;) {
+        utf8proc_int32_t code_point;
+        utf8proc_ssize_t size =
+            utf8proc_iterate(line.data + i, (utf8proc_ssize_t)(line.size - i), &code_point);
+        if (size < 1)
+            return error_set(error, STATUS_INVALID_DATA, "line %llu of %s is not UTF-8 at byte %zu",
+                             (unsigned long long)reader->number, reader->name, i);
+        i += (size_t)size;
+    }
+    return STATUS_OK;
 }
 
 void line_reader_close(struct line_reader *reader) {

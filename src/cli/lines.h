@@ -37,6 +37,13 @@ MUST_CHECK enum status line_reader_next(struct line_reader *reader, struct bytes
 MUST_CHECK enum status line_reader_require_some(const struct line_reader *reader, const char *expected,
                                                 struct error *error);
 
+/* True when the next line is in memory already, so that line_reader_next will not wait for more input. */
+bool line_reader_has_line(const struct line_reader *reader);
+
+/* STATUS_INVALID_DATA names the line just returned and the first byte that is not UTF-8. */
+MUST_CHECK enum status line_check_utf8(const struct line_reader *reader, struct bytes line,
+                                       struct error *error);
+
 void line_reader_close(struct line_reader *reader);
 
 #endif

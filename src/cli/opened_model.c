@@ -1,0 +1,21 @@
+#include "cli/opened_model.h"
+
+enum status opened_model_create(const char *path, struct opened_model *opened, struct error *error) {
+    *opened = (struct opened_model){0};
+    enum status status = model_open(path, NULL, &opened->model, error);
+    if (status == STATUS_OK)
+        status = session_create(opened->model, NULL, &opened->session, error);
+    if (status != STATUS_OK)
+        opened_model_close(opened);
+    return status;
+}
+
+void opened_model_close(struct opened_model *opened) {
+    session_destroy(opened->session);
+    model_close(opened->model);
+    *opened = (struct opened_model){0};
+}
+
+const char *raw_score_name(enum model_kind kind) {
+    return kind == MODEL_EMBEDDER ? "cosine" : "logit";
+}
