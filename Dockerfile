@@ -23,7 +23,6 @@ RUN make -j"$(nproc)" release
 
 ARG PRECISION=int8
 RUN build/rescoldo bake --model "models/cache/sources/${MODEL}" --precision "${PRECISION}" --output model.ember \
-    && models/check "${MODEL}" model.ember \
     && build/rescoldo selftest --model model.ember
 
 FROM scratch
