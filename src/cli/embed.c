@@ -63,7 +63,7 @@ static int parse(struct embed *embed, int argc, char **argv) {
          .argument = "N",
          .help = "Tokens a text may have, special tokens included; default\nand most: what the model allows.",
          .number = &embed->max_length,
-         .minimum = 1,
+         .minimum = TOKENIZER_SPECIAL_SINGLE + 1,
          .maximum = UINT32_MAX},
         {.name = "truncation",
          .argument = "HOW",
@@ -278,6 +278,9 @@ static enum status run(struct embed *embed, struct error *error) {
         return error_set(error, STATUS_UNSUPPORTED,
                          "%s is a %s, embed needs an embedder; use rescoldo rerank", embed->model_path,
                          model_kind_name(embed->opened.model->kind));
+    status = opened_model_check_length(&embed->opened, embed->max_length, error);
+    if (status != STATUS_OK)
+        return status;
     embed->hidden_size = embed->opened.model->shape.hidden_size;
     embed->table = (struct table){.columns = columns, .column_count = OPTION_COUNT(columns)};
     embed->to_table = embed->format == FORMAT_JSON && cli_wants_table(embed->json);

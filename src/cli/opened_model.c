@@ -16,6 +16,14 @@ void opened_model_close(struct opened_model *opened) {
     *opened = (struct opened_model){0};
 }
 
+enum status opened_model_check_length(const struct opened_model *opened, uint64_t max_length,
+                                      struct error *error) {
+    if (max_length > opened->model->max_length)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "--max-length is %llu, the model allows at most %u",
+                         (unsigned long long)max_length, opened->model->max_length);
+    return STATUS_OK;
+}
+
 const char *raw_score_name(enum model_kind kind) {
     return kind == MODEL_EMBEDDER ? "cosine" : "logit";
 }

@@ -57,7 +57,7 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
          .help = "Tokens a query and passage may have together, special tokens\nincluded; default and most: "
                  "what the model allows.",
          .number = &rerank->max_length,
-         .minimum = 1,
+         .minimum = TOKENIZER_SPECIAL_PAIR,
          .maximum = UINT32_MAX},
         {.name = "truncation",
          .argument = "HOW",
@@ -312,12 +312,15 @@ int command_rerank(int argc, char **argv) {
     if (outcome != COMMAND_CONTINUE)
         return outcome;
     struct error error;
-    if (opened_model_create(rerank.model_path, &rerank.opened, &error) != STATUS_OK)
-        return cli_fail(name, &error);
-    if (rerank.jsonl)
-        outcome = json_lines_run(name, rerank.input, answer_list, &rerank);
+    enum status status = opened_model_create(rerank.model_path, &rerank.opened, &error);
+    if (status == STATUS_OK)
+        status = opened_model_check_length(&rerank.opened, rerank.max_length, &error);
+    if (status == STATUS_OK && !rerank.jsonl)
+        status = rerank_lines(&rerank, &error);
+    if (status != STATUS_OK)
+        outcome = cli_fail(name, &error);
     else
-        outcome = rerank_lines(&rerank, &error) == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error);
+        outcome = rerank.jsonl ? json_lines_run(name, rerank.input, answer_list, &rerank) : EXIT_SUCCESS;
     free(rerank.scores);
     free(rerank.order);
     opened_model_close(&rerank.opened);
