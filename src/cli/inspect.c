@@ -23,7 +23,7 @@ static int parse(struct inspect *inspect, int argc, char **argv) {
          .help = "Read the whole file and compare the checksum of every section.",
          .flag = &inspect->verify},
         {.name = "tensors",
-         .help = "List every tensor in the table too (the JSON always does).",
+         .help = "List every tensor and its quantization error in the table\ntoo (the JSON always does).",
          .flag = &inspect->tensors},
     };
     const struct command command = {
@@ -128,12 +128,18 @@ static void add_value(struct metadata_rows *rows, const char *path, const json_t
 
 #define MAX_PATH 256
 
+/* The lists with an entry for each tensor. */
+static bool is_long_list(const char *path) {
+    const char *last = strrchr(path, '.');
+    return last != NULL && (strcmp(last, ".tensors") == 0 || strcmp(last, ".quantization") == 0);
+}
+
 static void add_rows(struct metadata_rows *rows, const char *path, json_t *value) {
     char inner[MAX_PATH];
     const char *key;
     json_t *member;
     size_t index;
-    bool listed = rows->inspect->tensors || strcmp(path, "models[0].tensors") != 0;
+    bool listed = rows->inspect->tensors || !is_long_list(path);
     if (json_is_object(value)) {
         json_object_foreach(value, key, member) {
             snprintf(inner, sizeof inner, "%s%s%s", path, *path == '\0' ? "" : ".", key);
@@ -158,7 +164,7 @@ static enum status print_metadata(const struct inspect *inspect, const struct mo
     static const struct table_column columns[] = {{"metadata", false}, {"value", false}};
     struct metadata_rows rows = {
         .inspect = inspect,
-        .table = {.columns = columns, .column_count = OPTION_COUNT(columns)},
+        .table = {.columns = columns, .column_count = OPTION_COUNT(columns), .whole = true},
     };
     add_rows(&rows, "", model->metadata);
     enum status status = table_print(&rows.table, error);

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <utf8proc.h>
 
+#define WIDEST (SIZE_MAX / 2) /* more columns than any text takes */
+
 enum { GAP = 2, LEAST_LAST_WIDTH = 20 };
 
 /* The next code point; an invalid byte is one of U+FFFD. */
@@ -73,7 +75,7 @@ static size_t window_width(void) {
     struct winsize window;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
         return window.ws_col;
-    return SIZE_MAX / 2;
+    return WIDEST;
 }
 
 static void print_padding(size_t count) {
@@ -92,20 +94,19 @@ static void print_last(const char *text, size_t limit) {
     printf("%.*s\xE2\x80\xA6", (int)bytes, text);
 }
 
-static void print_cell(const char *text, size_t width, bool right_aligned) {
+static void print_cell(const char *text, size_t width, bool right_aligned, bool last) {
     size_t bytes;
-    size_t padding = width - display_width(text, SIZE_MAX / 2, &bytes);
+    size_t padding = width - display_width(text, WIDEST, &bytes);
     if (right_aligned)
         print_padding(padding);
     fputs(text, stdout);
-    if (!right_aligned)
-        print_padding(padding);
-    print_padding(GAP);
+    if (!last)
+        print_padding(GAP + (right_aligned ? 0 : padding));
 }
 
 static void grow_to(size_t *width, const char *text) {
     size_t bytes;
-    size_t needed = display_width(text, SIZE_MAX / 2, &bytes);
+    size_t needed = display_width(text, WIDEST, &bytes);
     if (needed > *width)
         *width = needed;
 }
@@ -123,10 +124,11 @@ static const char *print_row(const struct table *table, const size_t *widths, si
                              const char *text, bool titles) {
     for (size_t column = 0; column < table->column_count; column++) {
         const char *cell = titles ? table->columns[column].title : text;
-        if (column + 1 == table->column_count && !table->columns[column].right_aligned)
+        bool last = column + 1 == table->column_count;
+        if (last && !table->columns[column].right_aligned)
             print_last(cell, last_width);
         else
-            print_cell(cell, widths[column], table->columns[column].right_aligned);
+            print_cell(cell, widths[column], table->columns[column].right_aligned, last);
         if (!titles)
             text += strlen(text) + 1;
     }
@@ -143,7 +145,7 @@ enum status table_print(const struct table *table, struct error *error) {
     const char *text = (const char *)table->cells.data;
     for (size_t cell = 0; cell < table->cell_count; cell++, text += strlen(text) + 1)
         grow_to(&widths[cell % table->column_count], text);
-    size_t window = window_width(), used = 0;
+    size_t window = table->whole ? WIDEST : window_width(), used = 0;
     for (size_t column = 0; column + 1 < table->column_count; column++)
         used += widths[column] + GAP;
     size_t last_width = window > used + LEAST_LAST_WIDTH ? window - used : LEAST_LAST_WIDTH;

@@ -1,5 +1,6 @@
-/* Tables for a person at a terminal: columns as wide as their widest cell, the last one cut to the window.
- * Control characters in cells become spaces, so that a text cannot drive the terminal. */
+/* Tables for a person at a terminal: columns as wide as their widest cell, the last one cut to the window
+ * unless it is asked for whole. Control characters in cells become spaces, so that a text cannot drive the
+ * terminal. */
 #ifndef RESCOLDO_CLI_TABLE_H
 #define RESCOLDO_CLI_TABLE_H
 
@@ -22,6 +23,7 @@ struct table_column {
 struct table {
     const struct table_column *columns;
     size_t column_count;
+    bool whole; /* the last column is not cut */
     size_t cell_count;
     struct buffer cells; /* NUL-terminated UTF-8, one after the other */
     enum status status;

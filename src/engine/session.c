@@ -291,7 +291,8 @@ enum status session_embed(struct session *session, const struct bytes *texts, si
     enum status status = begin_call(&call, session, options, TOKENIZER_SPECIAL_SINGLE + 1, error);
     for (size_t i = 0; i < text_count && status == STATUS_OK; i++) {
         status = add_single(&call, texts[i], &infos[i].tokens, &infos[i].truncated, error);
-        if (status != STATUS_OK && status != STATUS_CANCELLED && status != STATUS_DEADLINE_EXCEEDED)
+        if (status != STATUS_OK && status != STATUS_CANCELLED && status != STATUS_DEADLINE_EXCEEDED &&
+            text_count > 1)
             error_add_context(error, status, "text %zu", i);
     }
     if (status == STATUS_OK)

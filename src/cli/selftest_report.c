@@ -1,0 +1,36 @@
+#include "cli/selftest_report.h"
+
+#include <stdio.h>
+
+static void write_number(struct json_writer *writer, const char *key, double value) {
+    json_key(writer, key);
+    json_float(writer, (float)value);
+}
+
+void selftest_write_json(struct json_writer *writer, const struct selftest_report *report) {
+    json_begin_object(writer);
+    json_key(writer, "passed");
+    json_bool(writer, report->passed);
+    json_key(writer, "isa");
+    json_text_of_string(writer, report->kernels);
+    json_key(writer, "items");
+    json_unsigned(writer, report->items);
+    json_key(writer, "outputs");
+    json_unsigned(writer, report->outputs);
+    write_number(writer, "deviation", report->deviation);
+    write_number(writer, "limit", report->limit);
+    write_number(writer, "largest_difference", report->largest_difference);
+    write_number(writer, "lowest_cosine", report->lowest_cosine);
+    json_end_object(writer);
+}
+
+void selftest_print(const struct selftest_report *report) {
+    printf(
+        "self-test %s (%s): %u texts, relative deviation from float32 %.2g (limit %.2g), largest difference "
+        "%.2g",
+        report->passed ? "passed" : "FAILED", report->kernels, report->items, report->deviation,
+        report->limit, report->largest_difference);
+    if (report->outputs > 1)
+        printf(", lowest cosine %.6f", report->lowest_cosine);
+    putchar('\n');
+}
