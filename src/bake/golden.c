@@ -34,5 +34,5 @@ const struct golden_text golden_texts[GOLDEN_TEXT_COUNT] = {
      "than "
      "100 mg/kg have no symptoms, above 400 mg/kg seizures, low blood pressure and kidney failure have been "
      "seen."},
-    {"a", "."},
+    {"greeting", "Hello!"},
 };

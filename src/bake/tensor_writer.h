@@ -1,0 +1,74 @@
+/* Single tensors of a "weights" section: read from the published file a block of rows at a time, converted,
+ * written, and listed for the metadata. A part of bake/weights.h, which knows what a BERT consists of. */
+#ifndef RESCOLDO_BAKE_TENSOR_WRITER_H
+#define RESCOLDO_BAKE_TENSOR_WRITER_H
+
+#include "bake/progress.h"
+#include "base/compiler.h"
+#include "base/status.h"
+#include "formats/ember_writer.h"
+#include "formats/model_description.h"
+#include "formats/safetensors.h"
+
+#include <jansson.h>
+
+#define TENSOR_NAME_SIZE        128
+#define TENSOR_MAX_LINEAR_PARTS 3 /* query, key, value */
+
+struct tensor_writer {
+    const struct safetensors *source;
+    struct ember_writer *ember;
+    const struct bake_progress *progress;
+    json_t *tensors, *quantization; /* owned; docs/ember.md */
+    uint32_t written, expected;     /* tensors, for progress */
+
+    /* One block of rows of the widest matrix, and vectors of the longest layer or table. */
+    float *rows;           /* [block][widest] as published */
+    float *restored;       /* [block][widest] what the quantized values stand for */
+    void *packed;          /* room for [block][widest] floats */
+    float *scales;         /* [longest] */
+    int32_t *compensation; /* [longest] */
+};
+
+/* One published matrix [outputs][inputs] with its bias [outputs]. */
+struct linear_part {
+    char weight[TENSOR_NAME_SIZE], bias[TENSOR_NAME_SIZE];
+    uint32_t outputs;
+};
+
+/* A linear layer put together from parts whose outputs follow one another. */
+struct linear_source {
+    struct linear_part parts[TENSOR_MAX_LINEAR_PARTS];
+    uint32_t count;
+    uint32_t outputs; /* of all parts */
+    uint32_t inputs;
+};
+
+/* widest: the most columns of any matrix; longest: the most rows of any. Release with tensor_writer_close,
+ * after failure too. */
+MUST_CHECK enum status tensor_writer_open(struct tensor_writer *writer, const struct safetensors *source,
+                                          struct ember_writer *ember, const struct bake_progress *progress,
+                                          uint32_t widest, uint32_t longest, struct error *error);
+void tensor_writer_close(struct tensor_writer *writer);
+
+/* Copies source_name [rows][columns], or [rows] when columns is 0, as float32 rows. */
+MUST_CHECK enum status tensor_write_rows(struct tensor_writer *writer, const char *name,
+                                         const char *source_name, size_t rows, size_t columns,
+                                         struct error *error);
+
+/* Writes float32 rows that are in memory. */
+MUST_CHECK enum status tensor_write_values(struct tensor_writer *writer, const char *name,
+                                           const float *values, size_t rows, size_t columns,
+                                           struct error *error);
+
+/* Writes NAME [rows][columns] with one scale per row in NAME.scales. */
+MUST_CHECK enum status tensor_write_embedding_int8(struct tensor_writer *writer, const char *name,
+                                                   const char *source_name, size_t rows, size_t columns,
+                                                   struct error *error);
+
+/* Writes NAME.weight in panels, for int8 NAME.scales and NAME.compensation, and NAME.bias. */
+MUST_CHECK enum status tensor_write_linear(struct tensor_writer *writer, const char *name,
+                                           enum precision precision, const struct linear_source *linear,
+                                           struct error *error);
+
+#endif
