@@ -92,6 +92,19 @@ void json_text_of_string(struct json_writer *writer, const char *text) {
     json_text(writer, bytes_of_string(text));
 }
 
+void json_begin_string(struct json_writer *writer) {
+    begin_value(writer);
+    append(writer, "\"", 1);
+}
+
+void json_string_part(struct json_writer *writer, const char *part, size_t size) {
+    append(writer, part, size);
+}
+
+void json_end_string(struct json_writer *writer) {
+    append(writer, "\"", 1);
+}
+
 void json_unsigned(struct json_writer *writer, uint64_t value) {
     char text[24];
     int length = snprintf(text, sizeof text, "%" PRIu64, value);

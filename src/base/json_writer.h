@@ -35,6 +35,10 @@ void json_key_text(struct json_writer *writer, struct bytes name);
 /* text must be UTF-8; quotes, backslashes and control characters are escaped. */
 void json_text(struct json_writer *writer, struct bytes text);
 void json_text_of_string(struct json_writer *writer, const char *text);
+/* A string in parts that need no escaping, between a begin and an end. */
+void json_begin_string(struct json_writer *writer);
+void json_string_part(struct json_writer *writer, const char *part, size_t size);
+void json_end_string(struct json_writer *writer);
 void json_unsigned(struct json_writer *writer, uint64_t value);
 void json_float(struct json_writer *writer, float value);
 /* With three digits after the point: durations in milliseconds. */

@@ -16,12 +16,14 @@ struct entry {
 
 static const struct entry entries[] = {
     {"bake", command_bake, "Turn a published model into an ember."},
+    {"serve", command_serve, "Answer rerank and embedding requests over HTTP."},
     {"rerank", command_rerank, "Score passages against a query, best first."},
     {"embed", command_embed, "Turn texts into vectors."},
     {"inspect", command_inspect, "Show what an ember holds."},
     {"selftest", command_selftest, "Check that an ember computes right on this machine."},
     {"bench", command_bench, "Measure how fast this machine runs a model."},
     {"eval", command_eval, "Measure how well a model ranks, as trec_eval does."},
+    {"health", command_health, "Ask a running server whether it is ready."},
     {NULL, NULL, NULL},
 };
 

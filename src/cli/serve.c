@@ -1,0 +1,116 @@
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "engine/model.h"
+#include "server/address.h"
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_LIMITS      32u
+#define LIMIT_NAME_SIZE 40u
+#define OWN_OPTIONS     2u
+
+/* The options: the model, the addresses, and one for each limit. */
+struct serve_arguments {
+    const char *model;
+    struct option_values listen;
+    struct limits limits;
+    char names[MAX_LIMITS][LIMIT_NAME_SIZE];
+    char helps[MAX_LIMITS][160];
+    struct option options[OWN_OPTIONS + MAX_LIMITS];
+};
+
+static void describe_limit(struct serve_arguments *arguments, size_t i) {
+    const struct limit_description *limit = &limit_descriptions[i];
+    char *name = arguments->names[i];
+    snprintf(name, LIMIT_NAME_SIZE, "%s", limit->name);
+    for (char *next = name; *next != '\0'; next++)
+        *next = *next == '_' ? '-' : *next;
+    snprintf(arguments->helps[i], sizeof arguments->helps[i], "%s;\ndefault %llu", limit->help,
+             (unsigned long long)limit->standard);
+    arguments->options[OWN_OPTIONS + i] = (struct option){
+        .name = name,
+        .argument = "N",
+        .help = arguments->helps[i],
+        .number = limit_value(&arguments->limits, limit),
+        .minimum = limit->minimum,
+        .maximum = limit->maximum,
+    };
+}
+
+static int parse(struct serve_arguments *arguments, int argc, char **argv) {
+    limits_set_defaults(&arguments->limits);
+    arguments->options[0] = (struct option){.name = "model",
+                                            .argument = "FILE.ember",
+                                            .help = "the model to serve",
+                                            .required = true,
+                                            .text = &arguments->model};
+    arguments->options[1] = (struct option){.name = "listen",
+                                            .argument = "HOST:PORT",
+                                            .help = "where to listen; may be given several times;\n"
+                                                    "default 127.0.0.1:8080",
+                                            .repeat = &arguments->listen};
+    for (size_t i = 0; i < limit_description_count; i++)
+        describe_limit(arguments, i);
+    const struct command command = {
+        .name = "serve",
+        .synopsis = "--model FILE.ember [--listen HOST:PORT]... [LIMIT]...",
+        .description =
+            "Answers rerank and embedding requests over HTTP until SIGTERM or SIGINT, then finishes what\n"
+            "is in flight. docs/api.md describes the paths, docs/operations.md the limits. The log goes to\n"
+            "standard error, one JSON object per line.",
+        .options = arguments->options,
+        .option_count = OWN_OPTIONS + limit_description_count,
+    };
+    return command_parse(&command, argc, argv);
+}
+
+static int parse_addresses(const struct serve_arguments *arguments, struct sockaddr_storage *addresses,
+                           size_t *count) {
+    static const struct option_values standard = {.values = {"127.0.0.1:8080"}, .count = 1};
+    const struct option_values *listen = arguments->listen.count > 0 ? &arguments->listen : &standard;
+    for (size_t i = 0; i < listen->count; i++) {
+        struct error error;
+        if (address_parse(listen->values[i], &addresses[i], &error) != STATUS_OK)
+            return command_usage_error("serve", "--listen: %s", error.message);
+    }
+    *count = listen->count;
+    return COMMAND_CONTINUE;
+}
+
+int command_serve(int argc, char **argv) {
+    struct serve_arguments arguments = {0};
+    struct sockaddr_storage addresses[OPTION_MAX_REPEATS];
+    size_t address_count = 0;
+    int outcome = parse(&arguments, argc, argv);
+    if (outcome == COMMAND_CONTINUE)
+        outcome = parse_addresses(&arguments, addresses, &address_count);
+    if (outcome != COMMAND_CONTINUE)
+        return outcome;
+    struct error error;
+    struct model *model = NULL;
+    if (model_open(arguments.model, NULL, &model, &error) != STATUS_OK)
+        return cli_fail("serve", &error);
+    const struct server_options options = {
+        .model = model,
+        .addresses = addresses,
+        .address_count = address_count,
+        .limits = arguments.limits,
+        .log_descriptor = STDERR_FILENO,
+    };
+    enum server_end end = SERVER_FINISHED;
+    int last_signal = 0;
+    outcome = EXIT_SUCCESS;
+    if (server_run(&options, &end, &last_signal, &error) != STATUS_OK)
+        outcome = cli_fail("serve", &error);
+    if (end == SERVER_INTERRUPTED)
+        return 128 + last_signal; /* as a shell reports it; the worker may still be reading the model */
+    if (end == SERVER_CUT_SHORT)
+        outcome = EXIT_FAILED;
+    model_close(model);
+    return outcome;
+}
+
+_Static_assert(OPTION_MAX_REPEATS <= SERVER_MAX_ADDRESSES, "every --listen has a place in the server");

@@ -1,0 +1,158 @@
+#include "base/clock.h"
+#include "server/connection.h"
+#include "server/router.h"
+
+#define LINGER_MILLISECONDS 2000
+#define LOGGED_PATH_BYTES   ((size_t)200)
+
+void connection_reset_request(struct connection *connection) {
+    connection->state->body_bytes -= connection->counted_body_bytes;
+    connection->counted_body_bytes = 0;
+    http_request_reset(&connection->request);
+    reply_free(&connection->reply);
+    buffer_free(&connection->reply_head);
+    connection->route = route_count;
+    connection->request_complete = false;
+    connection->reply_decided = false;
+    connection->request_id[0] = '\0';
+    connection->text_count = connection->token_count = 0;
+}
+
+/* --- the log --- */
+
+static const char *method_name(const struct connection *connection) {
+    static const char *const names[] = {"GET", "HEAD", "POST", "OTHER"};
+    return connection->request.head_complete ? names[connection->request.method] : "";
+}
+
+static void write_log_line(struct connection *connection, int status, uint64_t duration) {
+    struct buffer line = {0};
+    struct json_writer writer = json_writer_to(&line);
+    const struct reply *reply = &connection->reply;
+    struct bytes path = bytes_of("", 0);
+    if (connection->request.head_complete)
+        path = http_request_path(&connection->request);
+    path.size = path.size < LOGGED_PATH_BYTES ? path.size : LOGGED_PATH_BYTES;
+    log_event_begin(&writer, status >= 500 ? "error" : "info", "request");
+    json_key(&writer, "request_id");
+    json_text_of_string(&writer, connection->request_id);
+    json_key(&writer, "method");
+    json_text_of_string(&writer, method_name(connection));
+    json_key(&writer, "path");
+    json_text(&writer, path);
+    json_key(&writer, "status");
+    json_unsigned(&writer, (uint64_t)status);
+    if (reply->error_code != NULL) {
+        json_key(&writer, "code");
+        json_text_of_string(&writer, reply->error_code);
+    }
+    json_key(&writer, "bytes_in");
+    json_unsigned(&writer, connection->request.head_received + connection->request.body_received);
+    json_key(&writer, "bytes_out");
+    json_unsigned(&writer, connection->reply_head.size + reply->body.size);
+    if (reply->timed) {
+        json_key(&writer, "texts");
+        json_unsigned(&writer, connection->text_count);
+        json_key(&writer, "tokens");
+        json_unsigned(&writer, connection->token_count);
+        json_key(&writer, "queue_ms");
+        json_milliseconds(&writer, reply->queue_nanoseconds);
+        json_key(&writer, "tokenize_ms");
+        json_milliseconds(&writer, reply->tokenize_nanoseconds);
+        json_key(&writer, "compute_ms");
+        json_milliseconds(&writer, reply->compute_nanoseconds);
+    }
+    json_key(&writer, "total_ms");
+    json_milliseconds(&writer, duration);
+    log_event_end(connection->state->log, &writer);
+    buffer_free(&line);
+}
+
+static void record(struct connection *connection, int status) {
+    uint64_t duration = clock_nanoseconds() - connection->request_began;
+    metrics_count_request(&connection->state->metrics, connection->route, status, duration);
+    bool quiet = connection->route < route_count && routes[connection->route].quiet && status == 200;
+    if (!quiet)
+        write_log_line(connection, status, duration);
+}
+
+void connection_log_abandoned(struct connection *connection) {
+    connection->state->metrics.cancelled++;
+    record(connection, 499);
+}
+
+/* --- sending --- */
+
+static void on_shutdown(uv_shutdown_t *request, int status) {
+    struct connection *connection = request->data;
+    if (status < 0 || connection->peer_finished)
+        connection_close(connection);
+}
+
+/* The reply is out: on to the next request, or the end. */
+static void finish_reply(struct connection *connection) {
+    struct server_state *state = connection->state;
+    state->metrics.sent_bytes += connection->reply_head.size + connection->reply.body.size;
+    record(connection, connection->reply.status);
+    bool keep_alive = connection->keep_alive && connection->request_complete && !state->draining;
+    connection_reset_request(connection);
+    if (keep_alive) {
+        connection_enter(connection, PHASE_IDLE, state->limits.idle_timeout_seconds * 1000);
+        return;
+    }
+    connection_enter(connection, PHASE_LINGERING, LINGER_MILLISECONDS);
+    connection->shutdown.data = connection;
+    if (uv_shutdown(&connection->shutdown, (uv_stream_t *)&connection->socket, on_shutdown) != 0)
+        connection_close(connection);
+}
+
+static void on_written(uv_write_t *write, int status) {
+    struct connection *connection = write->data;
+    if (connection->phase == PHASE_CLOSING)
+        return;
+    if (status < 0) {
+        connection_close(connection);
+        return;
+    }
+    finish_reply(connection);
+    connection_resume(connection);
+}
+
+static void write_later(struct connection *connection, uv_buf_t pieces[2], size_t written) {
+    const struct limits *limits = &connection->state->limits;
+    size_t total = pieces[0].len + pieces[1].len;
+    for (int i = 0; i < 2; i++) {
+        size_t skipped = written < pieces[i].len ? written : pieces[i].len;
+        pieces[i].base += skipped;
+        pieces[i].len -= skipped;
+        written -= skipped;
+    }
+    connection_enter(connection, PHASE_WRITING,
+                     limits->write_timeout_seconds * 1000 + total * 1000 / limits->min_bytes_per_second);
+    connection->write.data = connection;
+    if (uv_write(&connection->write, (uv_stream_t *)&connection->socket, pieces, 2, on_written) != 0)
+        connection_close(connection);
+}
+
+void connection_send_reply(struct connection *connection) {
+    struct reply *reply = &connection->reply;
+    bool keep_alive = connection->keep_alive && connection->request_complete && !connection->state->draining;
+    if (reply_write_head(reply, connection->request_id, keep_alive, &connection->reply_head) != STATUS_OK) {
+        connection_close(connection);
+        return;
+    }
+    bool with_body = !connection->request.head_complete || connection->request.method != METHOD_HEAD;
+    uv_buf_t pieces[2] = {
+        uv_buf_init((char *)connection->reply_head.data, (unsigned)connection->reply_head.size),
+        uv_buf_init((char *)reply->body.data, with_body ? (unsigned)reply->body.size : 0),
+    };
+    int written = uv_try_write((uv_stream_t *)&connection->socket, pieces, 2);
+    if (written < 0 && written != UV_EAGAIN) {
+        connection->phase = PHASE_WRITING;
+        connection_close(connection);
+    } else if (written >= 0 && (size_t)written == pieces[0].len + pieces[1].len) {
+        finish_reply(connection);
+    } else {
+        write_later(connection, pieces, written < 0 ? 0 : (size_t)written);
+    }
+}

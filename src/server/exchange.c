@@ -1,0 +1,271 @@
+#include "base/clock.h"
+#include "server/connection.h"
+#include "server/router.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A refused body this small is read to its end, which keeps the connection; a larger one is not waited for.
+ */
+#define MAX_DISCARDED_BYTES ((uint64_t)65536)
+
+static void decide(struct connection *connection, const struct api_error *error) {
+    reply_set_error(&connection->reply, error);
+    connection->reply_decided = true;
+}
+
+static void decide_overloaded(struct connection *connection, enum shed_reason reason, uint64_t milliseconds) {
+    struct api_error error;
+    connection->state->metrics.shed[reason]++;
+    api_refuse(&error, 429, "overloaded",
+               "the server has more work than it can finish soon; retry in %" PRIu64 " ms", milliseconds);
+    decide(connection, &error);
+    connection->reply.retry_after_milliseconds = milliseconds;
+}
+
+/* A request id of the client's is kept when it can be echoed as it is. */
+static void set_request_id(struct connection *connection) {
+    struct server_state *state = connection->state;
+    struct bytes given = http_request_field(&connection->request, FIELD_REQUEST_ID);
+    bool usable = given.size > 0 && given.size < REQUEST_ID_SIZE;
+    for (size_t i = 0; i < given.size && usable; i++)
+        usable = given.data[i] > ' ' && given.data[i] < 0x7f;
+    if (usable)
+        snprintf(connection->request_id, sizeof connection->request_id, "%.*s", (int)given.size,
+                 (const char *)given.data);
+    else
+        snprintf(connection->request_id, sizeof connection->request_id, "%016" PRIx64 "%016" PRIx64,
+                 state->request_id_prefix, ++state->request_id_counter);
+}
+
+/* --- at the head --- */
+
+static void check_room(struct connection *connection) {
+    struct server_state *state = connection->state;
+    uint64_t milliseconds;
+    bool room = scheduler_has_room(state->scheduler, &milliseconds);
+    if (!room)
+        decide_overloaded(connection, SHED_QUEUE, milliseconds);
+    else if (state->body_bytes + connection->request.content_length > state->limits.max_body_bytes_in_flight)
+        decide_overloaded(connection, SHED_BODY_MEMORY, milliseconds);
+}
+
+static void check_route(struct connection *connection) {
+    struct api_error error;
+    enum http_method_kind method = connection->request.method;
+    if (connection->route == route_count) {
+        api_refuse(&error, 404, "not_found", "no such path; docs/api.md lists them");
+        decide(connection, &error);
+        return;
+    }
+    const struct route *route = &routes[connection->route];
+    bool fits =
+        route->dialect != NULL ? method == METHOD_POST : method == METHOD_GET || method == METHOD_HEAD;
+    if (!fits) {
+        const char *allow = route->dialect != NULL ? "POST" : "GET, HEAD";
+        api_refuse(&error, 405, "method_not_allowed", "%s takes %s", route->path, allow);
+        decide(connection, &error);
+        connection->reply.allow = allow;
+    } else if (route->dialect != NULL) {
+        check_room(connection);
+    }
+}
+
+static void invite_body(struct connection *connection) {
+    static char invitation[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    uv_buf_t piece = uv_buf_init(invitation, sizeof invitation - 1);
+    /* Nothing else is being written, so this fits the socket; a client that gets none sends its body anyway.
+     */
+    if (uv_try_write((uv_stream_t *)&connection->socket, &piece, 1) < 0)
+        connection_close(connection);
+}
+
+static bool is_small(const struct http_request *request) {
+    return !request->chunked && request->content_length <= MAX_DISCARDED_BYTES && !request->expect_continue;
+}
+
+void exchange_head(struct connection *connection, bool input_left) {
+    struct http_request *request = &connection->request;
+    connection->route = route_find(http_request_path(request));
+    connection->keep_alive = request->keep_alive;
+    set_request_id(connection);
+    connection_enter(connection, PHASE_BODY, connection->state->limits.body_timeout_seconds * 1000);
+    check_route(connection);
+    request->discard_body = connection->reply_decided || routes[connection->route].dialect == NULL;
+    if (connection->reply_decided && !is_small(request)) {
+        connection_send_reply(connection);
+        return;
+    }
+    /* On failure the body grows as it comes. */
+    if (!request->discard_body &&
+        buffer_reserve(&request->body, (size_t)request->content_length, NULL) != STATUS_OK)
+        return;
+    if (request->expect_continue && !input_left)
+        invite_body(connection);
+}
+
+/* --- the body --- */
+
+void exchange_count_body(struct connection *connection) {
+    struct server_state *state = connection->state;
+    size_t growth = connection->request.body.size - connection->counted_body_bytes;
+    if (connection->phase != PHASE_BODY || growth == 0)
+        return;
+    state->body_bytes += growth;
+    connection->counted_body_bytes += growth;
+    if (state->body_bytes <= state->limits.max_body_bytes_in_flight)
+        return;
+    uint64_t milliseconds;
+    (void)scheduler_has_room(state->scheduler, &milliseconds);
+    decide_overloaded(connection, SHED_BODY_MEMORY, milliseconds);
+    connection_send_reply(connection);
+}
+
+/* --- at the end --- */
+
+/* X-Request-Timeout: seconds; a client may wait less long than the server would. */
+static int read_timeout(const struct connection *connection, uint64_t *nanoseconds, struct api_error *error) {
+    *nanoseconds = connection->state->limits.request_timeout_seconds * 1000000000;
+    struct bytes field = http_request_field(&connection->request, FIELD_REQUEST_TIMEOUT);
+    if (field.data == NULL)
+        return 0;
+    char text[32];
+    snprintf(text, sizeof text, "%.*s", (int)field.size, (const char *)field.data);
+    char *end;
+    double seconds = strtod(text, &end);
+    if (field.size >= sizeof text || end == text || *end != '\0' || !(seconds > 0))
+        return api_refuse(error, 400, "bad_header", "X-Request-Timeout is not a number of seconds");
+    if (seconds * 1e9 < (double)*nanoseconds)
+        *nanoseconds = (uint64_t)(seconds * 1e9);
+    return 0;
+}
+
+static struct job *make_job(struct connection *connection, uint64_t timeout) {
+    struct job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return NULL;
+    job->owner = connection;
+    job->dialect = routes[connection->route].dialect;
+    job->body = connection->request.body;
+    job->body_size = connection->counted_body_bytes;
+    connection->request.body = (struct buffer){0};
+    connection->counted_body_bytes = 0; /* job->body_size goes on counting them */
+    memcpy(job->request_id, connection->request_id, sizeof job->request_id);
+    job->submitted_at = clock_nanoseconds();
+    job->deadline_at = job->submitted_at + timeout;
+    return job;
+}
+
+static void submit(struct connection *connection) {
+    struct server_state *state = connection->state;
+    struct api_error error;
+    uint64_t milliseconds, timeout;
+    if (!scheduler_has_room(state->scheduler, &milliseconds)) {
+        decide_overloaded(connection, SHED_QUEUE, milliseconds);
+        connection_send_reply(connection);
+        return;
+    }
+    if (read_timeout(connection, &timeout, &error) != 0) {
+        reply_set_error(&connection->reply, &error);
+        connection_send_reply(connection);
+        return;
+    }
+    connection->job = make_job(connection, timeout);
+    if (connection->job == NULL) {
+        api_refuse(&error, 500, "out_of_memory", "no memory for the request");
+        reply_set_error(&connection->reply, &error);
+        connection_send_reply(connection);
+        return;
+    }
+    connection_enter(connection, PHASE_WORKING, timeout / 1000000 + 1);
+    scheduler_submit(state->scheduler, connection->job);
+}
+
+void exchange_complete(struct connection *connection) {
+    connection->request_complete = true;
+    if (!connection->reply_decided && routes[connection->route].dialect != NULL) {
+        submit(connection);
+        return;
+    }
+    if (!connection->reply_decided)
+        routes[connection->route].page(connection->state, &connection->reply);
+    connection_send_reply(connection);
+}
+
+void exchange_refused(struct connection *connection) {
+    struct api_error error;
+    const struct http_refusal *refusal = &connection->request.refusal;
+    api_refuse(&error, refusal->status, refusal->code, "%s", refusal->message);
+    reply_set_error(&connection->reply, &error);
+    connection_send_reply(connection);
+}
+
+void exchange_timeout(struct connection *connection) {
+    struct api_error error;
+    if (connection->phase == PHASE_WORKING) {
+        exchange_cancel(connection);
+        connection->state->metrics.deadline_exceeded++;
+        api_refuse(&error, 504, "deadline_exceeded", "the request took longer than its time limit");
+    } else {
+        api_refuse(&error, 408, "request_timeout", "the request %s did not arrive in time",
+                   connection->phase == PHASE_HEAD ? "head" : "body");
+    }
+    reply_set_error(&connection->reply, &error);
+    connection_send_reply(connection);
+}
+
+/* --- the scheduler's side --- */
+
+static void release(struct server_state *state, struct job *job) {
+    state->body_bytes -= job->body_size;
+    job_free(job);
+}
+
+void exchange_cancel(struct connection *connection) {
+    struct job *job = connection->job;
+    connection->job = NULL;
+    if (job == NULL)
+        return;
+    job->owner = NULL;
+    if (scheduler_cancel(connection->state->scheduler, job))
+        release(connection->state, job);
+}
+
+static void count(struct server_state *state, const struct job *job) {
+    struct metrics *metrics = &state->metrics;
+    histogram_add(&metrics->queue, job->started_at - job->submitted_at);
+    if (job->http_status != 200)
+        return;
+    histogram_add(&metrics->tokenize, job->usage.tokenize_nanoseconds);
+    histogram_add(&metrics->compute, job->usage.compute_nanoseconds);
+    metrics->input_texts += job->text_count;
+    metrics->input_tokens += job->usage.tokens;
+    metrics->truncated_texts += job->truncated_texts;
+}
+
+void connection_deliver(struct server_state *state, struct job *job) {
+    struct connection *connection = job->owner;
+    count(state, job);
+    if (connection != NULL) {
+        struct reply *reply = &connection->reply;
+        connection->job = NULL;
+        connection->text_count = job->text_count;
+        connection->token_count = job->usage.tokens;
+        reply->status = job->http_status;
+        reply->content_type = CONTENT_TYPE_JSON;
+        reply->error_code = job->error_code;
+        reply->timed = job->http_status == 200;
+        reply->queue_nanoseconds = job->started_at - job->submitted_at;
+        reply->tokenize_nanoseconds = job->usage.tokenize_nanoseconds;
+        reply->compute_nanoseconds = job->usage.compute_nanoseconds;
+        reply->body = job->reply;
+        job->reply = (struct buffer){0};
+        state->metrics.deadline_exceeded += job->http_status == 504 ? 1 : 0;
+    }
+    release(state, job);
+    if (connection == NULL)
+        return;
+    connection_send_reply(connection);
+    connection_resume(connection);
+}

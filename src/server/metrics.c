@@ -1,0 +1,152 @@
+#include "server/metrics.h"
+
+#include "server/router.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Upper bounds of the buckets, in seconds. */
+static const char *const bound_names[HISTOGRAM_BOUNDS] = {
+    "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1",
+    "0.25",   "0.5",   "1",      "2.5",   "5",    "10",    "30",   "60"};
+static const uint64_t bounds[HISTOGRAM_BOUNDS] = {
+    500000,    1000000,   2500000,    5000000,    10000000,   25000000,    50000000,    100000000,
+    250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000, 30000000000, 60000000000};
+
+/* 499: the client had gone before the reply was ready. */
+static const int statuses[METRICS_STATUSES] = {200, 400, 404, 405, 408, 413, 414, 415, 417,
+                                               429, 431, 499, 500, 501, 503, 504, 505, 0};
+
+void histogram_add(struct histogram *histogram, uint64_t nanoseconds) {
+    size_t bucket = 0;
+    while (bucket < HISTOGRAM_BOUNDS && nanoseconds > bounds[bucket])
+        bucket++;
+    histogram->counts[bucket]++;
+    histogram->nanoseconds += nanoseconds;
+}
+
+void metrics_count_request(struct metrics *metrics, size_t route, int status, uint64_t nanoseconds) {
+    size_t column = 0;
+    while (column < METRICS_STATUSES - 1 && statuses[column] != status)
+        column++;
+    metrics->requests[route][column]++;
+    histogram_add(&metrics->request_duration[route], nanoseconds);
+}
+
+static enum status write_header(struct buffer *text, const char *name, const char *type, const char *help) {
+    return buffer_append_format(text, NULL, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+enum status metrics_write_value(struct buffer *text, const char *name, const char *type, const char *help,
+                                double value) {
+    enum status status = write_header(text, name, type, help);
+    if (status != STATUS_OK)
+        return status;
+    return buffer_append_format(text, NULL, "%s %.17g\n", name, value);
+}
+
+static enum status write_requests(const struct metrics *metrics, struct buffer *text) {
+    enum status status = write_header(text, "rescoldo_http_requests_total", "counter",
+                                      "Requests by path and status; 499: the client left first.");
+    for (size_t route = 0; route <= route_count && status == STATUS_OK; route++) {
+        for (size_t column = 0; column < METRICS_STATUSES && status == STATUS_OK; column++) {
+            if (metrics->requests[route][column] > 0)
+                status = buffer_append_format(
+                    text, NULL, "rescoldo_http_requests_total{route=\"%s\",code=\"%d\"} %" PRIu64 "\n",
+                    route_label(route), statuses[column], metrics->requests[route][column]);
+        }
+    }
+    return status;
+}
+
+/* labels is empty or ends in a comma: `route="/livez",`. */
+static enum status write_histogram(const struct histogram *histogram, const char *name, const char *labels,
+                                   struct buffer *text) {
+    uint64_t count = 0;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i <= HISTOGRAM_BOUNDS && status == STATUS_OK; i++) {
+        count += histogram->counts[i];
+        status = buffer_append_format(text, NULL, "%s_bucket{%sle=\"%s\"} %" PRIu64 "\n", name, labels,
+                                      i < HISTOGRAM_BOUNDS ? bound_names[i] : "+Inf", count);
+    }
+    if (status != STATUS_OK)
+        return status;
+    char alone[80] = "";
+    size_t length = strlen(labels);
+    if (length > 0)
+        snprintf(alone, sizeof alone, "{%.*s}", (int)length - 1, labels);
+    return buffer_append_format(text, NULL, "%s_sum%s %.9f\n%s_count%s %" PRIu64 "\n", name, alone,
+                                (double)histogram->nanoseconds / 1e9, name, alone, count);
+}
+
+static enum status write_durations(const struct metrics *metrics, struct buffer *text) {
+    const char *name = "rescoldo_http_request_duration_seconds";
+    enum status status =
+        write_header(text, name, "histogram", "From the first byte of a request to its reply.");
+    for (size_t route = 0; route <= route_count && status == STATUS_OK; route++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "route=\"%s\",", route_label(route));
+        status = write_histogram(&metrics->request_duration[route], name, labels, text);
+    }
+    return status;
+}
+
+static enum status write_phase(const struct histogram *histogram, const char *name, const char *help,
+                               struct buffer *text) {
+    enum status status = write_header(text, name, "histogram", help);
+    return status == STATUS_OK ? write_histogram(histogram, name, "", text) : status;
+}
+
+static enum status write_shed(const struct metrics *metrics, struct buffer *text) {
+    static const char *const reasons[SHED_REASONS] = {"queue", "body_memory"};
+    enum status status =
+        write_header(text, "rescoldo_shed_total", "counter", "Requests answered 429, by what was full.");
+    for (size_t i = 0; i < SHED_REASONS && status == STATUS_OK; i++)
+        status = buffer_append_format(text, NULL, "rescoldo_shed_total{reason=\"%s\"} %" PRIu64 "\n",
+                                      reasons[i], metrics->shed[i]);
+    return status;
+}
+
+struct counter {
+    const char *name, *help;
+    uint64_t value;
+};
+
+static enum status write_counters(const struct metrics *metrics, struct buffer *text) {
+    const struct counter counters[] = {
+        {"rescoldo_cancelled_total", "Requests whose client left before the reply.", metrics->cancelled},
+        {"rescoldo_deadline_exceeded_total", "Requests answered 504.", metrics->deadline_exceeded},
+        {"rescoldo_connections_accepted_total", "Connections accepted.", metrics->connections_accepted},
+        {"rescoldo_input_texts_total", "Passages and texts computed.", metrics->input_texts},
+        {"rescoldo_input_tokens_total", "Tokens computed, special tokens included.", metrics->input_tokens},
+        {"rescoldo_truncated_texts_total", "Passages and texts cut to the model's maximum.",
+         metrics->truncated_texts},
+        {"rescoldo_received_bytes_total", "Bytes read from clients.", metrics->received_bytes},
+        {"rescoldo_sent_bytes_total", "Bytes of replies.", metrics->sent_bytes},
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0] && status == STATUS_OK; i++)
+        status = metrics_write_value(text, counters[i].name, "counter", counters[i].help,
+                                     (double)counters[i].value);
+    return status;
+}
+
+enum status metrics_write(const struct metrics *metrics, struct buffer *text) {
+    enum status status = write_requests(metrics, text);
+    if (status == STATUS_OK)
+        status = write_durations(metrics, text);
+    if (status == STATUS_OK)
+        status = write_phase(&metrics->queue, "rescoldo_request_queue_seconds",
+                             "From the whole request to its start.", text);
+    if (status == STATUS_OK)
+        status = write_phase(&metrics->tokenize, "rescoldo_request_tokenize_seconds",
+                             "Tokenizing of a request.", text);
+    if (status == STATUS_OK)
+        status = write_phase(&metrics->compute, "rescoldo_request_compute_seconds",
+                             "Forward passes of a request.", text);
+    if (status == STATUS_OK)
+        status = write_shed(metrics, text);
+    if (status == STATUS_OK)
+        status = write_counters(metrics, text);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* Counters and histograms in Prometheus' text format, version 0.0.4. Used by the I/O thread alone. */
+#ifndef RESCOLDO_SERVER_METRICS_H
+#define RESCOLDO_SERVER_METRICS_H
+
+#include "base/buffer.h"
+#include "base/compiler.h"
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HISTOGRAM_BOUNDS   16u
+#define METRICS_STATUSES   18u
+#define METRICS_MAX_ROUTES 32u
+
+struct histogram {
+    uint64_t counts[HISTOGRAM_BOUNDS + 1]; /* per bucket, the last one unbounded */
+    uint64_t nanoseconds;
+};
+
+enum shed_reason {
+    SHED_QUEUE,       /* too many requests or too long a wait */
+    SHED_BODY_MEMORY, /* too many bytes of bodies in flight */
+    SHED_REASONS,
+};
+
+struct metrics {
+    uint64_t requests[METRICS_MAX_ROUTES][METRICS_STATUSES];
+    struct histogram request_duration[METRICS_MAX_ROUTES];
+    struct histogram queue, tokenize, compute;
+    uint64_t shed[SHED_REASONS];
+    uint64_t cancelled;
+    uint64_t deadline_exceeded;
+    uint64_t connections_accepted;
+    uint64_t input_tokens, input_texts, truncated_texts;
+    uint64_t received_bytes, sent_bytes;
+};
+
+void histogram_add(struct histogram *histogram, uint64_t nanoseconds);
+
+/* route is an index into the router's table, at most route_count (which stands for paths that do not exist).
+ */
+void metrics_count_request(struct metrics *metrics, size_t route, int status, uint64_t nanoseconds);
+
+/* Appends all of them. */
+MUST_CHECK enum status metrics_write(const struct metrics *metrics, struct buffer *text);
+
+/* Appends "# HELP", "# TYPE" and one sample without labels. type is "gauge" or "counter". */
+MUST_CHECK enum status metrics_write_value(struct buffer *text, const char *name, const char *type,
+                                           const char *help, double value);
+
+#endif

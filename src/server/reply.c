@@ -1,0 +1,112 @@
+#include "server/reply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+void reply_set_error(struct reply *reply, const struct api_error *error) {
+    reply->status = error->status;
+    reply->error_code = error->code;
+    reply->content_type = CONTENT_TYPE_JSON;
+    reply->body.size = 0;
+    if (api_error_write(error, &reply->body) != STATUS_OK)
+        buffer_free(&reply->body);
+}
+
+/* RFC 9110, section 15. */
+static const char *reason_phrase(int status) {
+    switch (status) {
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 417:
+        return "Expectation Failed";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Unknown";
+    }
+}
+
+/* RFC 9110, section 5.6.7; names written here, since strftime's depend on the locale. */
+static void print_date(char *text, size_t size) {
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t now = time(NULL);
+    struct tm calendar;
+    gmtime_r(&now, &calendar);
+    snprintf(text, size, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[calendar.tm_wday % 7], calendar.tm_mday,
+             months[calendar.tm_mon % 12], calendar.tm_year + 1900, calendar.tm_hour, calendar.tm_min,
+             calendar.tm_sec);
+}
+
+/* Both fields say the same, Retry-After rounded up to whole seconds (RFC 9110, section 10.2.3). */
+static enum status write_retry_after(uint64_t milliseconds, struct buffer *head) {
+    if (milliseconds == 0)
+        return STATUS_OK;
+    return buffer_append_format(head, NULL, "Retry-After: %" PRIu64 "\r\nretry-after-ms: %" PRIu64 "\r\n",
+                                (milliseconds + 999) / 1000, milliseconds);
+}
+
+/* https://www.w3.org/TR/server-timing/: durations in milliseconds. */
+static enum status write_timing(const struct reply *reply, struct buffer *head) {
+    if (!reply->timed)
+        return STATUS_OK;
+    return buffer_append_format(
+        head, NULL, "Server-Timing: queue;dur=%.3f, tokenize;dur=%.3f, compute;dur=%.3f\r\n",
+        (double)reply->queue_nanoseconds / 1e6, (double)reply->tokenize_nanoseconds / 1e6,
+        (double)reply->compute_nanoseconds / 1e6);
+}
+
+enum status reply_write_head(const struct reply *reply, const char *request_id, bool keep_alive,
+                             struct buffer *head) {
+    char date[40];
+    print_date(date, sizeof date);
+    enum status status = buffer_append_format(
+        head, NULL,
+        "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: %s\r\n",
+        reply->status, reason_phrase(reply->status), date, reply->content_type, reply->body.size,
+        keep_alive ? "keep-alive" : "close");
+    if (status == STATUS_OK && request_id[0] != '\0')
+        status = buffer_append_format(head, NULL, "X-Request-Id: %s\r\n", request_id);
+    if (status == STATUS_OK && reply->allow != NULL)
+        status = buffer_append_format(head, NULL, "Allow: %s\r\n", reply->allow);
+    if (status == STATUS_OK)
+        status = write_retry_after(reply->retry_after_milliseconds, head);
+    if (status == STATUS_OK)
+        status = write_timing(reply, head);
+    if (status == STATUS_OK)
+        status = buffer_append(head, "\r\n", 2, NULL);
+    return status;
+}
+
+void reply_free(struct reply *reply) {
+    buffer_free(&reply->body);
+    *reply = (struct reply){0};
+}

@@ -1,0 +1,36 @@
+/* The life of the server: bind, listen, answer until SIGTERM or SIGINT, finish what is in flight, end. One
+ * I/O thread (the caller's), one compute worker, one thread that writes the log. */
+#ifndef RESCOLDO_SERVER_SERVER_H
+#define RESCOLDO_SERVER_SERVER_H
+
+#include "base/compiler.h"
+#include "base/status.h"
+#include "engine/model.h"
+#include "server/limits.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define SERVER_MAX_ADDRESSES 16u
+
+struct server_options {
+    const struct model *model; /* must outlive server_run */
+    const struct sockaddr_storage
+        *addresses; /* [address_count]; port 0: any free one, named in the start line */
+    size_t address_count;
+    struct limits limits;
+    int log_descriptor;
+};
+
+enum server_end {
+    SERVER_FINISHED,    /* everything accepted was answered */
+    SERVER_CUT_SHORT,   /* the drain timeout passed first */
+    SERVER_INTERRUPTED, /* a second signal: threads still run, so the caller must end the process and free
+                           nothing */
+};
+
+/* Returns after the server has ended; STATUS_OK sets *end and *last_signal. */
+MUST_CHECK enum status server_run(const struct server_options *options, enum server_end *end,
+                                  int *last_signal, struct error *error);
+
+#endif

@@ -1,0 +1,48 @@
+/* What the I/O thread knows: shared by its connections and the status pages. */
+#ifndef RESCOLDO_SERVER_STATE_H
+#define RESCOLDO_SERVER_STATE_H
+
+#include "engine/session.h"
+#include "server/dialect.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/scheduler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct connection;
+
+/* A doubly linked list through connection->previous and ->next, oldest first. */
+struct connection_list {
+    struct connection *first, *last;
+};
+
+struct server_state {
+    struct service service;
+    struct limits limits;
+    const struct session *session;
+    struct scheduler *scheduler;
+    struct metrics metrics;
+    struct log *log;
+    uv_loop_t *loop;
+
+    struct connection_list idle, busy;
+    uint64_t connection_count;
+    uint64_t body_bytes; /* of requests being read, queued or computed */
+    bool draining;
+    uint64_t started_at; /* clock_nanoseconds() */
+    double started_unix_seconds;
+    int statistics_descriptor; /* /proc/self/stat, or -1 */
+    const char *sandbox;
+
+    uint64_t request_id_prefix, request_id_counter;
+
+    /* Called after a connection has gone. */
+    void (*connection_closed)(struct server_state *state);
+
+    char read_buffer[65536]; /* every read lands here; what must stay is copied */
+};
+
+#endif

@@ -1,0 +1,66 @@
+#include "server/dialect.h"
+
+#include <stdlib.h>
+
+static int no_memory(struct api_error *error) {
+    return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+}
+
+int work_allocate_texts(struct work *work, size_t count, struct api_error *error) {
+    work->texts = calloc(count, sizeof *work->texts);
+    if (work->texts == NULL)
+        return no_memory(error);
+    work->text_count = count;
+    return 0;
+}
+
+static int rerank(struct session *session, const struct call_options *options, struct work *work,
+                  struct api_error *error) {
+    work->scores = calloc(work->text_count, sizeof *work->scores);
+    work->order = calloc(work->text_count, sizeof *work->order);
+    if (work->scores == NULL || work->order == NULL)
+        return no_memory(error);
+    struct error failure;
+    if (session_rerank(session, work->query, work->texts, work->text_count, options, work->scores,
+                       &work->usage, &failure) != STATUS_OK)
+        return api_refuse_failure(error, &failure);
+    passage_order(work->scores, work->text_count, work->order);
+    return 0;
+}
+
+static int embed(const struct model *model, struct session *session, const struct call_options *options,
+                 struct work *work, struct api_error *error) {
+    if (model->kind != MODEL_EMBEDDER)
+        return api_refuse(error, 400, "unsupported_model",
+                          "%s is a cross-encoder: it scores pairs and has no embeddings; use a rerank path",
+                          model->name);
+    size_t count;
+    if (!size_multiply(work->text_count, model->shape.hidden_size, &count))
+        return no_memory(error);
+    work->embeddings = calloc(count, sizeof *work->embeddings);
+    work->infos = calloc(work->text_count, sizeof *work->infos);
+    if (work->embeddings == NULL || work->infos == NULL)
+        return no_memory(error);
+    struct error failure;
+    if (session_embed(session, work->texts, work->text_count, options, work->embeddings, work->infos,
+                      &work->usage, &failure) != STATUS_OK)
+        return api_refuse_failure(error, &failure);
+    return 0;
+}
+
+int work_compute(const struct service *service, enum work_kind kind, struct session *session,
+                 const struct call_options *options, struct work *work, struct api_error *error) {
+    if (kind == WORK_RERANK)
+        return rerank(session, options, work, error);
+    return embed(service->model, session, options, work, error);
+}
+
+void work_free(struct work *work) {
+    free(work->texts);
+    free(work->scores);
+    free(work->order);
+    free(work->embeddings);
+    free(work->infos);
+    json_decref(work->document);
+    *work = (struct work){0};
+}
