@@ -4,7 +4,7 @@
 The `tokenizers` library mixes three Unicode versions (docs/tokenizer.md), so no one database gives its answers. This
 program asks it about every code point and writes what it said. Run it when the pinned version changes:
 
-    python3 -m venv build/oracle && build/oracle/bin/pip install -r tests/tokenizer/requirements.txt
+    python3 -m venv build/oracle && build/oracle/bin/pip install $(grep ^tokenizers== tests/requirements.txt)
     build/oracle/bin/python tools/unicode_tables.py > src/tokenizer/unicode_tables.c
 """
 

@@ -19,6 +19,7 @@ static const struct entry entries[] = {
     {"serve", command_serve, "Answer rerank and embedding requests over HTTP."},
     {"rerank", command_rerank, "Score passages against a query, best first."},
     {"embed", command_embed, "Turn texts into vectors."},
+    {"tokenize", command_tokenize, "Show the tokens a text becomes."},
     {"inspect", command_inspect, "Show what an ember holds."},
     {"selftest", command_selftest, "Check that an ember computes right on this machine."},
     {"bench", command_bench, "Measure how fast this machine runs a model."},

@@ -57,6 +57,12 @@ enum status truncate_pair(size_t first_count, size_t second_count, size_t max_le
     return STATUS_OK;
 }
 
+size_t pair_max_tokens(size_t first_count, size_t max_length) {
+    size_t room = max_length < TOKENIZER_SPECIAL_PAIR ? 0 : max_length - TOKENIZER_SPECIAL_PAIR;
+    /* Which of two texts is the longer matters also when neither fits; how much longer does not. */
+    return larger(room, first_count) + 1;
+}
+
 static size_t copy_ids(const int32_t *source, size_t count, int32_t *target) {
     if (count != 0)
         memcpy(target, source, count * sizeof *source);

@@ -133,6 +133,10 @@ MUST_CHECK enum status truncate_pair(size_t first_count, size_t second_count, si
                                      enum truncation truncation, size_t *first_kept, size_t *second_kept,
                                      struct error *error);
 
+/* As encode_options.max_tokens of the second text of a pair: enough of its tokens for truncate_pair to decide
+ * as if all were known, and to find all that it keeps. */
+size_t pair_max_tokens(size_t first_count, size_t max_length);
+
 /* Writes [CLS] A [SEP] to ids (room for first_count + 2); returns the number written. */
 size_t build_single(const struct tokenizer *tokenizer, const int32_t *first, size_t first_count,
                     int32_t *ids);

@@ -2,9 +2,9 @@
  *
  *   tokenizer_driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N]
  *
- * In: a text is its size in bytes (uint32) and its bytes. Out, for each text: the number of tokens (uint32), their
- * ids (int32), then their spans (four uint32 each: byte start and end, character start and end). A text that is
- * refused gives 0xFFFFFFFF. All in the machine's byte order. */
+ * In: a text is its size in bytes (uint32) and its bytes. Out, for each text: the number of tokens (uint32),
+ * their ids (int32), then their spans (four uint32 each: byte start and end, character start and end). A text
+ * that is refused gives 0xFFFFFFFF. All in the machine's byte order. */
 #include "base/buffer.h"
 #include "formats/tokenizer_files.h"
 #include "tokenizer/tokenizer.h"
@@ -70,7 +70,8 @@ int main(int count, char **arguments) {
     struct tokens tokens = {0};
     struct error error = {0};
     if (!read_options(count, arguments, &options)) {
-        fprintf(stderr, "usage: tokenizer_driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N]\n");
+        fprintf(stderr,
+                "usage: tokenizer_driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N]\n");
         return 2;
     }
     bool good = load(arguments[1], &section, &tokenizer, &error) == STATUS_OK &&
