@@ -1,0 +1,46 @@
+"""Servers to talk to: the real binary over real embers."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+import pytest
+from running_server import RunningServer
+from tiny_cross_encoder import write_tiny_cross_encoder
+
+
+@pytest.fixture(scope="session")
+def cross_encoder_ember(rescoldo, all_minilm_directory, tmp_path_factory) -> pathlib.Path:
+    """A two-layer cross-encoder with seeded weights."""
+    directory = write_tiny_cross_encoder(tmp_path_factory.mktemp("tiny-cross-encoder"), all_minilm_directory)
+    ember = directory.with_suffix(".ember")
+    subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
+    return ember
+
+
+@pytest.fixture(scope="module")
+def embedder(rescoldo, all_minilm_ember):
+    with RunningServer(rescoldo, all_minilm_ember) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(rescoldo, cross_encoder_ember):
+    with RunningServer(rescoldo, cross_encoder_ember) as server:
+        yield server
+
+
+@pytest.fixture
+def start(rescoldo, all_minilm_ember):
+    """Starts a server with flags of the test's own."""
+    servers = []
+
+    def start_with(*arguments: str, **options) -> RunningServer:
+        server = RunningServer(rescoldo, options.pop("ember", all_minilm_ember), *arguments, **options)
+        servers.append(server)
+        return server
+
+    yield start_with
+    for server in servers:
+        server.close()
