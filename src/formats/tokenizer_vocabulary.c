@@ -1,5 +1,6 @@
 /* vocab.txt, one piece a line, with the settings of BertTokenizer in tokenizer_config.json and
  * special_tokens_map.json. */
+#include "formats/json_reader.h"
 #include "formats/tokenizer_description.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
@@ -8,6 +9,7 @@
 
 #define VOCABULARY_NAME "vocab.txt"
 #define CONFIG_NAME     "tokenizer_config.json"
+#define MAX_CONFIG_SIZE ((size_t)16 << 20)
 #define MAP_NAME        "special_tokens_map.json"
 #define ADDED_NAME      "added_tokens_decoder"
 
@@ -236,6 +238,11 @@ static enum status read_all(struct bytes vocabulary, json_t *config, const json_
     return status;
 }
 
+/* Numbers as doubles: a tokenizer without a limit has a model_max_length of 1e30, written as an integer. */
+static enum status parse_config(struct bytes text, const char *name, json_t **root, struct error *error) {
+    return json_parse(text, name, MAX_CONFIG_SIZE, JSON_NUMBERS_REAL, root, error);
+}
+
 enum status tokenizer_files_read_vocabulary(struct bytes vocabulary, struct bytes tokenizer_config,
                                             struct bytes special_tokens_map, struct tokenizer_files *files,
                                             struct error *error) {
@@ -243,9 +250,9 @@ enum status tokenizer_files_read_vocabulary(struct bytes vocabulary, struct byte
     json_t *config = NULL, *map = NULL;
     enum status status = STATUS_OK;
     if (tokenizer_config.size != 0)
-        status = json_parse_text(tokenizer_config, CONFIG_NAME, &config, error);
+        status = parse_config(tokenizer_config, CONFIG_NAME, &config, error);
     if (status == STATUS_OK && special_tokens_map.size != 0)
-        status = json_parse_text(special_tokens_map, MAP_NAME, &map, error);
+        status = parse_config(special_tokens_map, MAP_NAME, &map, error);
     if (status == STATUS_OK)
         status = read_all(vocabulary, config, map, files, error);
     if (status != STATUS_OK)
