@@ -7,8 +7,8 @@
 enum status buffer_reserve(struct buffer *buffer, size_t additional, struct error *error) {
     size_t needed;
     if (!size_add(buffer->size, additional, &needed))
-        return error_set(error, STATUS_OUT_OF_MEMORY, "a buffer of %zu bytes cannot grow by %zu", buffer->size,
-                         additional);
+        return error_set(error, STATUS_OUT_OF_MEMORY, "a buffer of %zu bytes cannot grow by %zu",
+                         buffer->size, additional);
     if (needed <= buffer->capacity)
         return STATUS_OK;
     size_t capacity = buffer->capacity < 256 ? 256 : buffer->capacity;

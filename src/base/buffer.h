@@ -17,8 +17,8 @@ MUST_CHECK enum status buffer_reserve(struct buffer *buffer, size_t additional, 
 MUST_CHECK enum status buffer_append(struct buffer *buffer, const void *data, size_t size,
                                      struct error *error);
 MUST_CHECK enum status buffer_append_zeros(struct buffer *buffer, size_t size, struct error *error);
-MUST_CHECK enum status buffer_append_format(struct buffer *buffer, struct error *error, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+MUST_CHECK enum status buffer_append_format(struct buffer *buffer, struct error *error, const char *format,
+                                            ...) PRINTF_LIKE(3, 4);
 
 static inline struct bytes buffer_bytes(const struct buffer *buffer) {
     return bytes_of(buffer->data, buffer->size);

@@ -3,8 +3,9 @@
 #define RESCOLDO_BASE_COMPILER_H
 
 #if defined(__GNUC__)
-#define PRINTF_LIKE(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
-#define MUST_CHECK                                __attribute__((warn_unused_result))
+#define PRINTF_LIKE(format_index, first_argument)                                                            \
+    __attribute__((format(printf, format_index, first_argument)))
+#define MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define PRINTF_LIKE(format_index, first_argument)
 #define MUST_CHECK

@@ -1,5 +1,6 @@
 /* Errors are values: a function that can fail returns an enum status and, through its last parameter, one
- * message that says what was expected, what was found and where. The message is meant for the user as it is. */
+ * message that says what was expected, what was found and where. The message is meant for the user as it is.
+ */
 #ifndef RESCOLDO_BASE_STATUS_H
 #define RESCOLDO_BASE_STATUS_H
 
