@@ -1,0 +1,112 @@
+"""bake, inspect, selftest and bench as commands; what bake makes is tested by the tests of the engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import json_lines
+
+
+def test_bake_reports_what_it_made(run, embedder_directory, tmp_path):
+    ember = tmp_path / "new.ember"
+    result = run("bake", "--model", embedder_directory, "--output", ember)
+    (report,) = json_lines(result.stdout)
+    assert report["file"] == str(ember) and report["precision"] == "int8" and report["kind"] == "embedder"
+    assert report["ember_bytes"] == ember.stat().st_size
+    assert report["selftest"]["passed"] is True
+    assert {t["tensor"].split(".")[1] for t in report["quantization"] if t["tensor"].startswith("layers.")} == {"0", "1"}
+    assert all(0 < t["relative_error"] < 0.05 for t in report["quantization"])
+    assert b"rescoldo bake: " in result.stderr
+    assert run("bake", "--model", embedder_directory, "--output", ember, "--quiet").stderr == b""
+
+
+def test_bake_names_the_model_as_told(run, embedder_directory, tmp_path):
+    ember = tmp_path / "named.ember"
+    run("bake", "--model", embedder_directory, "--output", ember, "--name", "my-model")
+    (inspected,) = json_lines(run("inspect", ember).stdout)
+    assert inspected["metadata"]["models"][0]["name"] == "my-model"
+
+
+def test_bake_refuses_what_is_no_model(refuse, embedder_directory, tmp_path):
+    ember = tmp_path / "x.ember"
+    assert f"{tmp_path}/none" in refuse("bake", "--quiet", "--model", tmp_path / "none", "--output", ember)
+    assert "config.json" in refuse("bake", "--quiet", "--model", tmp_path, "--output", ember)
+    assert "/none/x.ember" in refuse("bake", "--quiet", "--model", embedder_directory, "--output", tmp_path / "none" / "x.ember")
+    assert str(tmp_path) in refuse("bake", "--quiet", "--model", embedder_directory, "--output", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_bake_interrupted_leaves_nothing(rescoldo, all_minilm_directory, tmp_path, number):
+    """At several moments of its life; an ember that is there all the same must be whole."""
+    for delay in (0.02, 0.1, 0.3, 0.6):
+        ember = tmp_path / "interrupted.ember"
+        process = subprocess.Popen(
+            [rescoldo, "bake", "--model", all_minilm_directory, "--output", ember],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )
+        time.sleep(delay)
+        process.send_signal(number)
+        _, messages = process.communicate(timeout=120)
+        if ember.exists():
+            assert subprocess.run([rescoldo, "inspect", "--verify", ember], stdout=subprocess.DEVNULL).returncode == 0
+            ember.unlink()
+        else:
+            assert process.returncode in (1, -number)
+            if process.returncode == 1:
+                assert b"interrupted; nothing was written" in messages
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_tells_everything(run, embedder):
+    (inspected,) = json_lines(run("inspect", embedder, "--verify").stdout)
+    assert inspected["size"] == embedder.stat().st_size and inspected["verified"] is True
+    assert {section["name"] for section in inspected["sections"]} == {"metadata", "tokenizer", "weights"}
+    assert all(re.fullmatch("[0-9a-f]{16}", section["xxh3_64"]) for section in inspected["sections"])
+    model = inspected["metadata"]["models"][0]
+    assert model["kind"] == "embedder" and model["shape"]["hidden_size"] == 64
+    assert {source["file"] for source in model["sources"]} >= {"config.json", "vocab.txt", "model.safetensors"}
+
+
+def test_selftest(run, embedder, cross_encoder):
+    for ember in (embedder, cross_encoder):
+        (report,) = json_lines(run("selftest", "--model", ember).stdout)
+        assert report["passed"] is True and report["deviation"] <= report["limit"]
+
+
+def test_selftest_finds_altered_weights(refuse, run, embedder, tmp_path):
+    (inspected,) = json_lines(run("inspect", embedder).stdout)
+    (weights,) = [section for section in inspected["sections"] if section["name"] == "weights"]
+    content = bytearray(embedder.read_bytes())
+    content[weights["offset"] + weights["size"] // 2] ^= 1
+    altered = tmp_path / "altered.ember"
+    altered.write_bytes(content)
+    assert "weights" in refuse("selftest", "--model", altered)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bench_measures_beside_the_peak(run, cross_encoder, embedder, threads):
+    for ember in (cross_encoder, embedder):
+        result = run(
+            "bench", "--model", ember, "--tokens", 64, "--pairs", 4, "--threads", threads, "--seconds", 1, "--json"
+        )
+        (report,) = json_lines(result.stdout)
+        assert (report["tokens"], report["pairs"], report["threads"]) == (64, 4, threads)
+        rate = report["pairs_per_second"]
+        assert 0 < rate["min"] <= rate["median"] <= rate["max"]
+        assert report["tokens_per_second"] == pytest.approx(64 * rate["median"], rel=1e-5)
+        assert report["int8_peak_gmacs"] > 0 and report["isa"]
+        # Linear layers of this shape: 2 layers of 4 * 64 * 64 + 2 * 64 * 128 multiply-accumulates a token.
+        gmacs = report["tokens_per_second"] * 2 * (4 * 64 * 64 + 2 * 64 * 128) / 1e9
+        assert report["share_of_peak"] == pytest.approx(gmacs / (threads * report["int8_peak_gmacs"]), rel=1e-5)
+
+
+def test_bench_refuses_what_the_model_cannot_do(refuse, embedder):
+    assert "the model takes at most 128" in refuse("bench", "--model", embedder, "--tokens", 256)
+    assert "whole number" in refuse("bench", "--model", embedder, "--tokens", 2, status=2)
