@@ -30,37 +30,35 @@ static int parse(struct bake *bake, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
          .argument = "PATH",
-         .help = "A Hugging Face directory (config.json, model.safetensors,\ntokenizer.json or vocab.txt), "
-                 "or the "
-                 "model.safetensors in one.",
+         .help = "a Hugging Face directory (config.json, model.safetensors, tokenizer.json or vocab.txt), or "
+                 "the model.safetensors in one",
          .required = true,
          .text = &bake->model},
         {.name = "output",
          .argument = "FILE",
-         .help = "The ember to write; it appears whole or not at all.",
+         .help = "the ember to write; it appears whole or not at all",
          .required = true,
          .text = &bake->output},
         {.name = "precision",
          .argument = "PRECISION",
-         .help = "int8 (default) or f32.",
+         .help = "int8 (default) or f32",
          .choice = &bake->precision,
          .choices = precisions},
         {.name = "name",
          .argument = "NAME",
-         .help = "What the model is called in the ember; default: the known\nname of these weights, else the "
-                 "directory's.",
+         .help = "what the model is called in the ember; default: the known name of these weights, else the "
+                 "directory's",
          .text = &bake->model_name},
-        {.name = "quiet", .help = "No progress on standard error.", .flag = &bake->quiet},
-        {.name = "json", .help = "Print one line of JSON on a terminal too.", .flag = &bake->json},
+        {.name = "quiet", .help = "no progress on standard error", .flag = &bake->quiet},
+        {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &bake->json},
     };
     const struct command command = {
         .name = name,
         .synopsis = "--model PATH --output FILE [OPTION]...",
-        .description = "Turns a published BERT cross-encoder or embedder into one ember: checked, quantized, "
-                       "packed, and\n"
-                       "ready to be mapped. The same input gives the same bytes. Then prints sizes, the "
-                       "quantization error\n"
-                       "of every layer, and a self-test of the written file against float32.",
+        .description =
+            "Turns a published BERT cross-encoder or embedder into one ember: checked, quantized, packed, "
+            "and ready to be mapped. The same input gives the same bytes. Then prints sizes, the "
+            "quantization error of every layer, and a self-test of the written file against float32.",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };

@@ -56,48 +56,45 @@ struct bench {
 static int parse(struct bench *bench, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
-         .argument = "FILE",
-         .help = "The ember to use.",
+         .argument = "FILE.ember",
+         .help = "the ember to use",
          .required = true,
          .text = &bench->model_path},
         {.name = "tokens",
          .argument = "N",
          .help =
-             "Tokens of each pair (of each text, with an embedder), special\ntokens included; default 128.",
+             "Tokens of each pair (of each text, with an embedder), special\ntokens included; default 128",
          .number = &bench->tokens,
          .minimum = LEAST_TOKENS,
          .maximum = KERNEL_MAX_SEQUENCE},
         {.name = "pairs",
          .argument = "N",
-         .help = "Pairs (texts) that a thread is given at a time; default 32.",
+         .help = "pairs (texts) that a thread is given at a time; default 32",
          .number = &bench->pairs,
          .minimum = 1,
          .maximum = 100000},
         {.name = "threads",
          .argument = "N",
-         .help = "Threads, each with a session of its own; default 1.",
+         .help = "threads, each with a session of its own; default 1",
          .number = &bench->threads,
          .minimum = 1,
          .maximum = MOST_THREADS},
         {.name = "seconds",
          .argument = "N",
-         .help = "Time to measure, after one round to warm up; default 3.",
+         .help = "time to measure, after one round to warm up; default 3",
          .number = &bench->seconds,
          .minimum = 1,
          .maximum = 3600},
-        {.name = "json", .help = "Print one line of JSON on a terminal too.", .flag = &bench->json},
+        {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &bench->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE [OPTION]...",
-        .description =
-            "Measures whole rerank calls (embed calls, with an embedder) from text to scores, over texts "
-            "made\n"
-            "of the model's own words, and in the same run the peak of the 8-bit dot instruction on "
-            "registers.\n"
-            "share_of_peak is the part of that peak which the model's linear layers alone account for, "
-            "every\n"
-            "layer counted for every token. Pin it for a number to compare: taskset -c 1 rescoldo bench ...",
+        .synopsis = "--model FILE.ember [OPTION]...",
+        .description = "Measures whole rerank calls (embed calls, with an embedder) from text to scores, "
+                       "over texts made of the model's own words, and in the same run the peak of the 8-bit "
+                       "dot instruction on registers. share_of_peak is the part of that peak which the "
+                       "model's linear layers alone account for, every layer counted for every token. Pin it "
+                       "for a number to compare: taskset -c 1 rescoldo bench ...",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };

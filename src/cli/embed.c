@@ -49,37 +49,36 @@ struct embed {
 static int parse(struct embed *embed, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
-         .argument = "FILE",
-         .help = "The ember to use; it must be an embedder.",
+         .argument = "FILE.ember",
+         .help = "the ember to use; it must be an embedder",
          .required = true,
          .text = &embed->model_path},
         {.name = "format",
          .argument = "FORMAT",
-         .help = "json (default) or npy: a NumPy file of float32,\n[texts][hidden size], held in memory "
-                 "until the end.",
+         .help = "json (default) or npy: a NumPy file of float32, [texts][hidden size], held in memory until "
+                 "the end",
          .choice = &embed->format,
          .choices = formats},
         {.name = "max-length",
          .argument = "N",
-         .help = "Tokens a text may have, special tokens included; default\nand most: what the model allows.",
+         .help = "tokens a text may have, special tokens included; default and most: what the model allows",
          .number = &embed->max_length,
          .minimum = TOKENIZER_SPECIAL_SINGLE + 1,
          .maximum = UINT32_MAX},
         {.name = "truncation",
          .argument = "HOW",
-         .help = "end (default): a longer text is cut at its end; none: it is\nan error.",
+         .help = "end (default): a longer text is cut at its end; none: it is an error",
          .choice = &embed->truncation,
          .choices = truncations},
-        {.name = "json", .help = "Print JSON lines on a terminal too.", .flag = &embed->json},
+        {.name = "json", .help = "print JSON lines on a terminal too", .flag = &embed->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE [OPTION]... [TEXTS|-]",
-        .description =
-            "Embeds each text, one per line of TEXTS or standard input, and prints for each a line\n"
-            "{\"index\": 0, \"embedding\": [...], \"tokens\": 7, \"truncated\": false}, as soon as it is "
-            "known.\n"
-            "A line that cannot be embedded is answered in its place by {\"index\": ..., \"error\": ...}.",
+        .synopsis = "--model FILE.ember [OPTION]... [TEXTS|-]",
+        .description = "Embeds each text, one per line of TEXTS or standard input, and prints for each a "
+                       "line {\"index\": 0, \"embedding\": [...], \"tokens\": 7, \"truncated\": false}, as "
+                       "soon as it is known. A line that cannot be embedded is answered in its place by "
+                       "{\"index\": ..., \"error\": ...}.",
         .options = options,
         .option_count = OPTION_COUNT(options),
         .operands = &embed->input,

@@ -38,58 +38,57 @@ struct eval {
 static int parse(struct eval *eval, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
-         .argument = "FILE",
-         .help = "The ember to use.",
+         .argument = "FILE.ember",
+         .help = "the ember to use",
          .required = true,
          .text = &eval->model_path},
         {.name = "queries",
          .argument = "FILE",
-         .help = "Lines of QUERY_ID <TAB> TEXT.",
+         .help = "lines of QUERY_ID <TAB> TEXT",
          .required = true,
          .text = &eval->queries_path},
         {.name = "corpus",
          .argument = "FILE",
-         .help = "Lines of DOCUMENT_ID <TAB> TEXT.",
+         .help = "lines of DOCUMENT_ID <TAB> TEXT",
          .required = true,
          .text = &eval->corpus_path},
         {.name = "qrels",
          .argument = "FILE",
-         .help = "Judgments: lines of QUERY_ID 0 DOCUMENT_ID RELEVANCE.",
+         .help = "judgments: lines of QUERY_ID 0 DOCUMENT_ID RELEVANCE",
          .required = true,
          .text = &eval->judgments_path},
         {.name = "run",
          .argument = "FILE",
-         .help = "Candidates to rerank, a TREC run: lines of QUERY_ID Q0\nDOCUMENT_ID RANK SCORE TAG. "
-                 "Without it an embedder\nretrieves from the whole corpus.",
+         .help = "candidates to rerank, a TREC run: lines of QUERY_ID Q0 DOCUMENT_ID RANK SCORE TAG. Without "
+                 "it an embedder retrieves from the whole corpus",
          .text = &eval->run_path},
         {.name = "output",
          .argument = "FILE",
-         .help = "Write the ranking as a TREC run.",
+         .help = "write the ranking as a TREC run",
          .text = &eval->output_path},
         {.name = "depth",
          .argument = "N",
-         .help = "Documents per query: the first N candidates of the run\n(default all), or the N nearest of "
-                 "the corpus (default 100).",
+         .help = "documents per query: the first N candidates of the run (default all), or the N nearest of "
+                 "the corpus (default 100)",
          .number = &eval->depth,
          .minimum = 1,
          .maximum = UINT32_MAX},
         {.name = "max-length",
          .argument = "N",
          .help =
-             "Tokens a sequence may have, special tokens included; default\nand most: what the model allows.",
+             "Tokens a sequence may have, special tokens included; default\nand most: what the model allows",
          .number = &eval->max_length,
          .minimum = TOKENIZER_SPECIAL_PAIR,
          .maximum = UINT32_MAX},
-        {.name = "json", .help = "Print one line of JSON on a terminal too.", .flag = &eval->json},
+        {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &eval->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE --queries FILE --corpus FILE --qrels FILE [OPTION]...",
+        .synopsis = "--model FILE.ember --queries FILE --corpus FILE --qrels FILE [OPTION]...",
         .description =
-            "Ranks documents for each query and prints nDCG@10, MRR@10 and Recall@100, the mean over the\n"
+            "Ranks documents for each query and prints nDCG@10, MRR@10 and Recall@100, the mean over the "
             "queries that have both judgments and a ranking, as trec_eval computes ndcg_cut_10, recip_rank "
-            "of\n"
-            "the first ten, and recall_100. Equal scores are ordered as there: document id descending.",
+            "of the first ten, and recall_100. Equal scores are ordered as there: document id descending.",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };

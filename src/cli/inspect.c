@@ -18,20 +18,20 @@ struct inspect {
 
 static int parse(struct inspect *inspect, int argc, char **argv) {
     const struct option options[] = {
-        {.name = "json", .help = "Print one line of JSON on a terminal too.", .flag = &inspect->json},
+        {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &inspect->json},
         {.name = "verify",
-         .help = "Read the whole file and compare the checksum of every section.",
+         .help = "read the whole file and compare the checksum of every section",
          .flag = &inspect->verify},
         {.name = "tensors",
-         .help = "List every tensor and its quantization error in the table\ntoo (the JSON always does).",
+         .help = "list every tensor and its quantization error in the table too (the JSON always does)",
          .flag = &inspect->tensors},
     };
     const struct command command = {
         .name = name,
         .synopsis = "FILE [OPTION]...",
-        .description = "Prints what an ember holds: its sections and their checksums, the model's kind and "
-                       "numbers, where\n"
-                       "it came from. The file is checked as it is when a model is opened to be used.",
+        .description =
+            "Prints what an ember holds: its sections and their checksums, the model's kind and numbers, "
+            "where it came from. The file is checked as it is when a model is opened to be used.",
         .options = options,
         .option_count = OPTION_COUNT(options),
         .operands = &inspect->path,

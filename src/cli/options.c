@@ -55,30 +55,52 @@ const char *nearest_name(const char *typed, const char *const *names) {
     return nearest;
 }
 
-static void print_option(const char *name, const char *argument, const char *help) {
-    char left[64];
-    int width = snprintf(left, sizeof left, "  --%s%s%s", name, argument == NULL ? "" : " ",
-                         argument == NULL ? "" : argument);
-    if (width > 26)
-        printf("%s\n%28s", left, "");
-    else
-        printf("%-28s", left);
-    for (const char *next = help; *next != '\0'; next++) {
-        putchar(*next);
-        if (*next == '\n')
-            printf("%28s", "");
+enum { HELP_WIDTH = 80, HELP_INDENT = 28 };
+
+/* Prints text from `column` on, broken between words to fit HELP_WIDTH; further lines begin at `indent`. Any
+ * white space separates words, and an empty line paragraphs. */
+static void print_wrapped(const char *text, size_t column, size_t indent) {
+    bool first = true;
+    while (*text != '\0') {
+        size_t space = strspn(text, " \n");
+        bool paragraph = space >= 2 && text[0] == '\n' && text[1] == '\n';
+        text += space;
+        size_t size = strcspn(text, " \n");
+        if (size == 0)
+            break;
+        if (paragraph || (!first && column + 1 + size > HELP_WIDTH)) {
+            printf("%s%*s", paragraph ? "\n\n" : "\n", (int)indent, "");
+            column = indent;
+        } else if (!first) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)size, text);
+        column += size;
+        text += size;
+        first = false;
     }
     putchar('\n');
 }
 
+static void print_option(const char *name, const char *argument, const char *help) {
+    char left[64];
+    int width = snprintf(left, sizeof left, "  --%s%s%s", name, argument == NULL ? "" : " ",
+                         argument == NULL ? "" : argument);
+    printf("%s%s%*s", left, width > HELP_INDENT - 2 ? "\n" : "",
+           width > HELP_INDENT - 2 ? HELP_INDENT : HELP_INDENT - width, "");
+    print_wrapped(help, HELP_INDENT, HELP_INDENT);
+}
+
 static int print_help(const struct command *command) {
-    printf("Usage: rescoldo %s %s\n\n%s\n\nOptions:\n", command->name, command->synopsis,
-           command->description);
+    printf("Usage: rescoldo %s %s\n\n", command->name, command->synopsis);
+    print_wrapped(command->description, 0, 0);
+    printf("\nOptions:\n");
     for (size_t i = 0; i < command->option_count; i++) {
         const struct option *option = &command->options[i];
         print_option(option->name, option->argument, option->help);
     }
-    print_option("help", NULL, "Print this text.");
+    print_option("help", NULL, "print this text");
     return cli_finish(command->name, EXIT_SUCCESS);
 }
 

@@ -26,7 +26,7 @@ struct option_values {
 struct option {
     const char *name;     /* without the leading "--" */
     const char *argument; /* how --help calls the value, such as "FILE"; NULL for a flag */
-    const char *help;     /* one sentence; may hold "\n" */
+    const char *help;     /* a phrase in lower case without a full stop; wrapped when printed */
     bool required;
 
     bool *flag;                   /* becomes true */
@@ -41,7 +41,7 @@ struct option {
 struct command {
     const char *name;
     const char *synopsis;    /* what follows "rescoldo NAME " in the usage line */
-    const char *description; /* for --help: paragraphs, wrapped by hand */
+    const char *description; /* for --help: paragraphs between "\n\n", wrapped when printed */
     const struct option *options;
     size_t option_count;
     const char **operands; /* [operand_maximum], borrowed from argv; untouched where not given */

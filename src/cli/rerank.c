@@ -32,52 +32,50 @@ struct rerank {
 static int parse(struct rerank *rerank, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
-         .argument = "FILE",
-         .help = "The ember to use.",
+         .argument = "FILE.ember",
+         .help = "the ember to use",
          .required = true,
          .text = &rerank->model_path},
         {.name = "query",
          .argument = "TEXT",
-         .help = "The query; required unless --jsonl.",
+         .help = "the query; required unless --jsonl",
          .text = &rerank->query},
         {.name = "jsonl",
-         .help = "Read one list per line as JSON; write one line for each.",
+         .help = "read one list per line as JSON; write one line for each",
          .flag = &rerank->jsonl},
         {.name = "top-n",
          .argument = "N",
-         .help = "Print only the N best passages of a list.",
+         .help = "print only the N best passages of a list",
          .number = &rerank->top_n,
          .minimum = 1,
          .maximum = UINT32_MAX},
         {.name = "raw",
-         .help = "Give the logit (cross-encoder) or cosine (embedder) as well.",
+         .help = "give the logit (cross-encoder) or cosine (embedder) as well",
          .flag = &rerank->raw},
         {.name = "max-length",
          .argument = "N",
-         .help = "Tokens a query and passage may have together, special tokens\nincluded; default and most: "
-                 "what the model allows.",
+         .help = "tokens a query and passage may have together, special tokens included; default and most: "
+                 "what the model allows",
          .number = &rerank->max_length,
          .minimum = TOKENIZER_SPECIAL_PAIR,
          .maximum = UINT32_MAX},
         {.name = "truncation",
          .argument = "HOW",
-         .help = "longest_first (default), only_passage, or none: too long is\nan error.",
+         .help = "longest_first (default), only_passage, or none: too long is an error",
          .choice = &rerank->truncation,
          .choices = truncations},
-        {.name = "json", .help = "Print JSON lines on a terminal too.", .flag = &rerank->json},
+        {.name = "json", .help = "print JSON lines on a terminal too", .flag = &rerank->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE --query TEXT [OPTION]... [PASSAGES|-]\n"
-                    "       rescoldo rerank --model FILE --jsonl [OPTION]... [LISTS|-]",
+        .synopsis = "--model FILE.ember --query TEXT [OPTION]... [PASSAGES|-]\n"
+                    "       rescoldo rerank --model FILE.ember --jsonl [OPTION]... [LISTS|-]",
         .description =
-            "Scores each passage, one per line of PASSAGES or standard input, against the query and\n"
-            "prints them best first: index (of the line, from 0), relevance_score (0 to 1), tokens,\n"
-            "truncated, text.\n\n"
-            "With --jsonl each line is {\"query\": ..., \"passages\": [{\"text\": ...}, ...]}, and comes "
-            "back\n"
-            "with the passages sorted and scored; every other member, such as id and meta, is kept. A\n"
-            "bad line is answered in its place by {\"error\": ...}.",
+            "Scores each passage, one per line of PASSAGES or standard input, against the query and prints "
+            "them best first: index (of the line, from 0), relevance_score (0 to 1), tokens, truncated, "
+            "text.\n\nWith --jsonl each line is {\"query\": ..., \"passages\": [{\"text\": ...}, ...]}, and "
+            "comes back with the passages sorted and scored; every other member, such as id and meta, is "
+            "kept. A bad line is answered in its place by {\"error\": ...}.",
         .options = options,
         .option_count = OPTION_COUNT(options),
         .operands = &rerank->input,

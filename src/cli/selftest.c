@@ -18,19 +18,18 @@ struct selftest {
 static int parse(struct selftest *selftest, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
-         .argument = "FILE",
-         .help = "The ember to test.",
+         .argument = "FILE.ember",
+         .help = "the ember to test",
          .required = true,
          .text = &selftest->model_path},
-        {.name = "json", .help = "Print one line of JSON on a terminal too.", .flag = &selftest->json},
+        {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &selftest->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE [OPTION]...",
-        .description =
-            "Compares every checksum of the ember, runs the texts it was baked with, and compares the "
-            "outputs\n"
-            "with those of the published model in float32. Exit status 1 when they are too far apart.",
+        .synopsis = "--model FILE.ember [OPTION]...",
+        .description = "Compares every checksum of the ember, runs the texts it was baked with, and compares "
+                       "the outputs with those of the published model in float32. Exit status 1 when they "
+                       "are too far apart.",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };
