@@ -18,12 +18,12 @@ static const struct published_score minilm_l12_scores[] = {
 
 static const struct known_model known_models[] = {
     {"1ed84b90cdf3518f76ec9bb93a16f97887eea7c4e7ee5dfb03cc297e394fbbc3", "ms-marco-MiniLM-L-12-v2",
-     "apache-2.0", minilm_l12_scores, 2},
+     "Apache-2.0", minilm_l12_scores, 2},
     {"821d1aa69520101d6e0737f78a042ae25b19e5cb9160701909d10434f4aeb0ae", "ms-marco-MiniLM-L-6-v2",
-     "apache-2.0", minilm_l6_scores, 2},
+     "Apache-2.0", minilm_l6_scores, 2},
     {"a0e7364ddf91ff7028f1102e1b91ac7a72e3db4061241bd84efe45c72c9af03a", "ms-marco-TinyBERT-L-2-v2",
-     "apache-2.0", NULL, 0},
-    {"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "all-MiniLM-L6-v2", "apache-2.0",
+     "Apache-2.0", NULL, 0},
+    {"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "all-MiniLM-L6-v2", "Apache-2.0",
      NULL, 0},
 };
 
