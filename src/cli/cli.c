@@ -25,12 +25,17 @@ bool cli_wants_table(bool json) {
     return !json && isatty(STDOUT_FILENO) == 1;
 }
 
+/* errno_value is 0 where the write that failed was an earlier one, of which only the stream's flag is left. */
+static enum status output_failed(int errno_value, struct error *error) {
+    if (errno_value == 0)
+        return error_set(error, STATUS_INPUT_OUTPUT, "cannot write to standard output");
+    return error_set_errno(error, errno_value, "cannot write to standard output");
+}
+
 enum status cli_flush(struct error *error) {
-    /* errno is only meaningful when this very flush fails; an earlier failed write leaves the error flag
-     * alone. */
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout) != 0)
-        return error_set_errno(error, errno == 0 ? EIO : errno, "cannot write to standard output");
+        return output_failed(errno, error);
     return STATUS_OK;
 }
 
@@ -38,8 +43,9 @@ enum status cli_write_line(struct buffer *line, struct error *error) {
     enum status status = buffer_append(line, "\n", 1, error);
     if (status != STATUS_OK)
         return status;
+    errno = 0;
     if (fwrite(line->data, 1, line->size, stdout) != line->size)
-        return cli_flush(error);
+        return output_failed(errno, error);
     return STATUS_OK;
 }
 

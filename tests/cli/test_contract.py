@@ -41,10 +41,10 @@ def test_help_comes_before_what_is_missing_or_wrong_behind_it(run):
     assert run("rerank", "--help", "--nonsense").stdout.startswith(b"Usage: ")
 
 
-def test_help_fits_a_hundred_columns_and_names_every_option_once(run):
+def test_help_fits_eighty_columns_and_names_every_option_once(run):
     for command in commands(run):
         text = run(command, "--help").stdout.decode()
-        assert all(len(line) <= 100 for line in text.splitlines()), command
+        assert all(len(line) <= 80 for line in text.split("Options:")[1].splitlines()), command
         options = re.findall(r"^  --([a-z0-9-]+)", text, re.MULTILINE)
         assert len(options) == len(set(options)) and "help" in options, command
 
@@ -57,7 +57,7 @@ def test_usage_errors(refuse):
     assert "a command is required" in refuse(status=2)
     assert 'did you mean "rerank"?' in refuse("rernak", status=2)
     assert "did you mean --model?" in refuse("rerank", "--modle", "x", status=2)
-    assert "--model FILE is required" in refuse("rerank", "--query", "q", status=2)
+    assert "--model FILE.ember is required" in refuse("rerank", "--query", "q", status=2)
     assert "--query TEXT is required" in refuse("rerank", "--model", "x", status=2)
     assert "exclude each other" in refuse("rerank", "--model", "x", "--query", "q", "--jsonl", status=2)
     assert "needs a value" in refuse("embed", "--model", status=2)

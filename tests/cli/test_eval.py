@@ -190,13 +190,16 @@ def test_noveleval(run, all_minilm_ember, all_minilm_f32_ember, tmp_path):
     candidates.write_text(
         "".join(f"{query} Q0 {query}-{i} {i + 1} {-i} given\n" for query in judgments for i in range(20))
     )
-    reports = []
-    for ember in (all_minilm_ember, all_minilm_f32_ember):
-        for options in (["--run", candidates], []):
-            output = tmp_path / "out.trec"
-            (report,) = json_lines(run(*arguments(NOVELEVAL, ember), *options, "--output", output).stdout)
-            assert report["queries"] == 21
-            check(report, judgments, read_run(output))
-            reports.append(report)
-    assert all(report["nDCG@10"] > 0.5577 for report in reports)
-    assert abs(reports[0]["nDCG@10"] - reports[2]["nDCG@10"]) < 0.02
+    ndcg = {}
+    for precision, ember, options in (
+        ("int8", all_minilm_ember, ["--run", candidates]),
+        ("int8", all_minilm_ember, []),
+        ("f32", all_minilm_f32_ember, []),
+    ):
+        output = tmp_path / "out.trec"
+        (report,) = json_lines(run(*arguments(NOVELEVAL, ember), *options, "--output", output).stdout)
+        assert report["queries"] == 21
+        check(report, judgments, read_run(output))
+        assert report["nDCG@10"] > 0.5577
+        ndcg[precision] = report["nDCG@10"]
+    assert ndcg["int8"] == pytest.approx(ndcg["f32"], abs=0.02)
