@@ -36,7 +36,7 @@ CFLAGS_ALL := -std=c17 -O2 -g -fPIE -pthread -ffp-contract=off -ffunction-sectio
 LDFLAGS_ALL := -pthread -Wl,--gc-sections $(LDFLAGS)
 ifeq ($(SANITIZE),)
 # --wrap: see src/server/user_database.c.
-LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r
+LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r
 else
 # A sanitizer's runtime can't be linked statically. GCC takes minutes for the instrumented kernels at -O2 -g.
 CFLAGS_ALL += -O1 -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
