@@ -25,7 +25,8 @@ def run(rescoldo: str) -> Run:
         if "stdin" not in options:
             options["input"] = input
         result = subprocess.run([rescoldo, *map(str, arguments)], timeout=120, **options)
-        assert b"Sanitizer" not in (result.stderr or b""), result.stderr.decode(errors="replace")
+        messages = result.stderr or b""
+        assert b"Sanitizer" not in messages and b"runtime error: " not in messages, messages.decode(errors="replace")
         assert result.returncode == status, (result.returncode, result.stderr)
         return result
 
