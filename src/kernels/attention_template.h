@@ -123,43 +123,65 @@ KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t ro
  * part, which goes into the exponent. Below 2^-24 all is zero. */
 KERNEL_INLINE lanes_i32 exponential_bytes(lanes_i32 x, lanes_i32 lowest, lanes_f32 factor) {
     const lanes_f32 magic = f32_set(12582912.0f);
-    lanes_f32 power = f32_mul(i32_to_f32(i32_max(x, lowest)), factor);
-    lanes_f32 shifted = f32_add(power, magic);
-    lanes_f32 f = f32_sub(power, f32_sub(shifted, magic));
+    lanes_f32 value = i32_to_f32(i32_max(x, lowest));
+    lanes_f32 shifted = f32_fma(value, factor, magic);
+    lanes_f32 f = f32_fms(value, factor, f32_sub(shifted, magic));
     lanes_f32 p = f32_set(0.0551713401f * 255.0f);
-    p = f32_add(f32_mul(p, f), f32_set(0.242611167f * 255.0f));
-    p = f32_add(f32_mul(p, f), f32_set(0.693261032f * 255.0f));
-    p = f32_add(f32_mul(p, f), f32_set(0.999928072f * 255.0f));
+    p = f32_fma(p, f, f32_set(0.242611167f * 255.0f));
+    p = f32_fma(p, f, f32_set(0.693261032f * 255.0f));
+    p = f32_fma(p, f, f32_set(0.999928072f * 255.0f));
     lanes_i32 bits = i32_add(f32_as_i32(p), i32_shift_left(f32_as_i32(shifted), 23));
     return f32_round(i32_as_f32(bits));
 }
 
-/* Turns rows of integer scores into rows of weight bytes. */
-KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
-                                struct attention_memory *memory) {
+/* What the weights of a row are computed from. Found for all rows before the first exponential, and the sums
+ * after the last, so that one row's horizontal operations hide behind another's. */
+struct softmax_row {
+    int32_t maximum, lowest;
+    float factor;
+};
+
+KERNEL_INLINE void find_maxima(size_t rows, size_t tokens, size_t padded, size_t head_size,
+                               struct attention_memory *memory, struct softmax_row *softmax) {
     const float log2_e_over_root = 1.44269504f / sqrtf((float)head_size);
     const int32_t out_of_reach = -(1 << 24); /* below every possible score, and exact as a float */
-    const lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
     for (size_t r = 0; r < rows; r++) {
         int32_t *scores = memory->scores + r * padded;
-        uint8_t *weights = memory->weights + r * padded;
         for (size_t t = tokens; t < padded; t++)
             scores[t] = out_of_reach;
         lanes_i32 largest = i32_load(scores);
         for (size_t t = 16; t < padded; t += 16)
             largest = i32_max(largest, i32_load(scores + t));
-        lanes_i32 maximum = i32_set(i32_reduce_max(largest));
         float factor = memory->query_scales[r] * log2_e_over_root;
-        lanes_i32 lowest = i32_set(factor > 24.0f / 16777216.0f ? (int32_t)(-24.0f / factor) : out_of_reach);
-        lanes_f32 factors = f32_set(factor);
+        softmax[r].maximum = i32_reduce_max(largest);
+        softmax[r].factor = factor;
+        softmax[r].lowest = factor > 24.0f / 16777216.0f ? (int32_t)(-24.0f / factor) : out_of_reach;
+    }
+}
+
+/* Turns rows of integer scores into rows of weight bytes. */
+KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
+                                struct attention_memory *memory) {
+    struct softmax_row softmax[KERNEL_BLOCK_ROWS];
+    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * 16];
+    find_maxima(rows, tokens, padded, head_size, memory, softmax);
+    const lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
+    for (size_t r = 0; r < rows; r++) {
+        const int32_t *scores = memory->scores + r * padded;
+        uint8_t *weights = memory->weights + r * padded;
+        lanes_i32 maximum = i32_set(softmax[r].maximum);
+        lanes_i32 lowest = i32_set(softmax[r].lowest);
+        lanes_f32 factor = f32_set(softmax[r].factor);
         lanes_i32 sum = i32_set(0);
         for (size_t t = 0; t < padded; t += 16) {
-            lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factors);
+            lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factor);
             sum = i32_add(sum, p);
             i32_store_bytes(weights + t, i32_add(p, offset));
         }
-        memory->weight_sums[r] = (float)i32_reduce_add(sum);
+        i32_store(sums + r * 16, sum);
     }
+    for (size_t r = 0; r < rows; r++)
+        memory->weight_sums[r] = (float)i32_reduce_add(i32_load(sums + r * 16));
 }
 
 KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t rows, size_t padded,
@@ -172,8 +194,8 @@ KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, s
             float *target = head->context + (row + r) * head->context_stride + d;
             for (size_t c = 0; c < PANEL; c += 16) {
                 lanes_f32 scale = f32_mul(inverse, f32_load(memory->value_scales + d + c));
-                lanes_f32 o = f32_mul(i32_to_f32(i32_load(memory->sums + r * PANEL + c)), scale);
-                f32_store(target + c, f32_add(o, f32_load(memory->value_middles + d + c)));
+                f32_store(target + c, f32_fma(i32_to_f32(i32_load(memory->sums + r * PANEL + c)), scale,
+                                              f32_load(memory->value_middles + d + c)));
             }
         }
     }

@@ -4,7 +4,7 @@
  * the others. */
 #if defined(__x86_64__)
 
-#define KERNEL_TARGET __attribute__((target("avx2")))
+#define KERNEL_TARGET __attribute__((target("avx2,fma")))
 #include "kernels/lanes_avx2.h"
 #include "kernels/levels.h"
 

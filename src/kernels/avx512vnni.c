@@ -21,6 +21,8 @@
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(activations), "v"(weights))
 #endif
 
+#define PREFETCH_DISTANCE 8192
+
 /* rows x 32 columns: 2 * rows accumulators, 2 registers of weights and 1 of activations; 12 rows need 27 of
  * 32 registers and 11 bytes of weights per clock at two dots a clock, which the second-level cache gives. */
 KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
@@ -50,6 +52,10 @@ KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t strid
             DOT(left[r], broadcast, weights_left);
             DOT(right[r], broadcast, weights_right);
         }
+        /* The weights come from the third-level cache or from memory, in a file's 4 KiB pages, at whose ends
+         * the hardware prefetchers stop. */
+        _mm_prefetch((const char *)panel + PREFETCH_DISTANCE, _MM_HINT_T1);
+        _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
         activations += 4;
         panel += 128;
     } while (panel != end);

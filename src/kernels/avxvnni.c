@@ -1,7 +1,7 @@
 /* AVX-VNNI (Alder Lake, Zen 5 and later): vpdpbusd on ymm registers, for CPUs without AVX-512. */
 #if defined(__x86_64__)
 
-#define KERNEL_TARGET __attribute__((target("avx2,avxvnni")))
+#define KERNEL_TARGET __attribute__((target("avx2,fma,avxvnni")))
 #include "kernels/lanes_avx2.h"
 #include "kernels/levels.h"
 

@@ -20,12 +20,13 @@ unsigned cpu_features(void) {
     uint32_t eax, ebx, ecx, edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & 1u << 27) || !(ecx & 1u << 28))
         return 0;
+    int has_fma = (ecx & 1u << 12) != 0;
     uint64_t saved = saved_register_sets();
     if ((saved & XCR0_AVX) != XCR0_AVX || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
         return 0;
     unsigned features = 0;
     const uint32_t avx512_foundation = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F, DQ, BW, VL */
-    if (ebx & 1u << 5)
+    if ((ebx & 1u << 5) && has_fma)
         features |= CPU_AVX2;
     if ((saved & XCR0_AVX512) == XCR0_AVX512 && (ebx & avx512_foundation) == avx512_foundation &&
         (ecx & 1u << 11))

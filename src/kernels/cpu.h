@@ -3,7 +3,7 @@
 #define RESCOLDO_KERNELS_CPU_H
 
 enum cpu_feature {
-    CPU_AVX2 = 1,
+    CPU_AVX2 = 1, /* with FMA */
     CPU_AVXVNNI = 2,
     CPU_AVX512VNNI = 4, /* with F, BW, DQ and VL */
     CPU_NEON = 8,

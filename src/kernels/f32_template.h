@@ -20,8 +20,8 @@ KERNEL_INLINE void f32_tile(size_t rows, const float *input, size_t input_stride
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++) {
             lanes_f32 x = f32_set(input[r * input_stride + k]);
-            low[r] = f32_add(low[r], f32_mul(x, weight_low));
-            high[r] = f32_add(high[r], f32_mul(x, weight_high));
+            low[r] = f32_fma(x, weight_low, low[r]);
+            high[r] = f32_fma(x, weight_high, high[r]);
         }
     }
     KERNEL_UNROLL
@@ -56,13 +56,13 @@ KERNEL_INLINE lanes_f32 exponential(lanes_f32 x) {
     lanes_f32 shifted = f32_add(power, magic);
     lanes_f32 f = f32_sub(power, f32_sub(shifted, magic));
     lanes_f32 p = f32_set(1.52527338e-5f); /* ln(2)^n / n! for n = 7 down to 0 */
-    p = f32_add(f32_mul(p, f), f32_set(1.54035304e-4f));
-    p = f32_add(f32_mul(p, f), f32_set(1.33335581e-3f));
-    p = f32_add(f32_mul(p, f), f32_set(9.61812911e-3f));
-    p = f32_add(f32_mul(p, f), f32_set(5.55041087e-2f));
-    p = f32_add(f32_mul(p, f), f32_set(2.40226507e-1f));
-    p = f32_add(f32_mul(p, f), f32_set(6.93147181e-1f));
-    p = f32_add(f32_mul(p, f), f32_set(1.0f));
+    p = f32_fma(p, f, f32_set(1.54035304e-4f));
+    p = f32_fma(p, f, f32_set(1.33335581e-3f));
+    p = f32_fma(p, f, f32_set(9.61812911e-3f));
+    p = f32_fma(p, f, f32_set(5.55041087e-2f));
+    p = f32_fma(p, f, f32_set(2.40226507e-1f));
+    p = f32_fma(p, f, f32_set(6.93147181e-1f));
+    p = f32_fma(p, f, f32_set(1.0f));
     return i32_as_f32(i32_add(f32_as_i32(p), i32_shift_left(f32_as_i32(shifted), 23)));
 }
 
@@ -71,12 +71,12 @@ KERNEL_INLINE lanes_f32 exponential(lanes_f32 x) {
 KERNEL_INLINE lanes_f32 gelu_exact(lanes_f32 x) {
     lanes_f32 magnitude = f32_abs(x);
     lanes_f32 a = f32_mul(magnitude, f32_set(0.707106781f));
-    lanes_f32 t = f32_div(f32_set(1.0f), f32_add(f32_set(1.0f), f32_mul(a, f32_set(0.3275911f))));
+    lanes_f32 t = f32_div(f32_set(1.0f), f32_fma(a, f32_set(0.3275911f), f32_set(1.0f)));
     lanes_f32 p = f32_set(1.061405429f);
-    p = f32_add(f32_mul(p, t), f32_set(-1.453152027f));
-    p = f32_add(f32_mul(p, t), f32_set(1.421413741f));
-    p = f32_add(f32_mul(p, t), f32_set(-0.284496736f));
-    p = f32_add(f32_mul(p, t), f32_set(0.254829592f));
+    p = f32_fma(p, t, f32_set(-1.453152027f));
+    p = f32_fma(p, t, f32_set(1.421413741f));
+    p = f32_fma(p, t, f32_set(-0.284496736f));
+    p = f32_fma(p, t, f32_set(0.254829592f));
     lanes_f32 tail = f32_mul(f32_mul(p, t), exponential(f32_sub(f32_set(0), f32_mul(a, a))));
     return f32_sub(f32_max(x, f32_set(0)), f32_mul(f32_mul(magnitude, f32_set(0.5f)), tail));
 }
@@ -126,15 +126,14 @@ KERNEL_FUNCTION void level_attention_f32(const struct attention_head *head, void
         for (size_t t = 0; t < padded; t += 16) {
             lanes_f32 score = f32_set(0);
             for (size_t d = 0; d < head_size; d++)
-                score = f32_add(score, f32_mul(f32_set(query[d]), f32_load(memory->keys + d * padded + t)));
+                score = f32_fma(f32_set(query[d]), f32_load(memory->keys + d * padded + t), score);
             f32_store(memory->weights + t, f32_mul(score, f32_set(inverse_root)));
         }
         lanes_f32 inverse = f32_set(1.0f / softmax_f32(memory->weights, head->tokens, padded));
         for (size_t d = 0; d < head_size; d += 16) {
             lanes_f32 o = f32_set(0);
             for (size_t t = 0; t < head->tokens; t++)
-                o = f32_add(o, f32_mul(f32_set(memory->weights[t]),
-                                       f32_load(head->value + t * head->key_stride + d)));
+                o = f32_fma(f32_set(memory->weights[t]), f32_load(head->value + t * head->key_stride + d), o);
             f32_store(head->context + r * head->context_stride + d, f32_mul(o, inverse));
         }
     }

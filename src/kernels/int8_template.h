@@ -7,8 +7,8 @@
  * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of a panel; start(c) is 0,
  * column_sums[c] or -column_sums[c]
  *
- * Every float operation is a lane-wise IEEE operation in an order that is the same for all levels; there is
- * no fused multiply-add, so that levels with and without it agree to the bit. */
+ * Every float operation is a lane-wise IEEE operation (fused multiply-add is one) in an order that is the
+ * same for all levels, so that all agree to the bit. */
 #ifndef RESCOLDO_KERNELS_INT8_TEMPLATE_H
 #define RESCOLDO_KERNELS_INT8_TEMPLATE_H
 
@@ -44,13 +44,13 @@ KERNEL_INLINE lanes_f32 absolute_maximum(lanes_f32 largest, lanes_f32 value) {
 KERNEL_INLINE lanes_f32 gelu(lanes_f32 x) {
     lanes_f32 a = f32_min(f32_abs(x), f32_set(3.9f));
     lanes_f32 h = f32_set(-0.0006865545f);
-    h = f32_add(f32_mul(h, a), f32_set(0.0104904823f));
-    h = f32_add(f32_mul(h, a), f32_set(-0.0604670721f));
-    h = f32_add(f32_mul(h, a), f32_set(0.1472752616f));
-    h = f32_add(f32_mul(h, a), f32_set(-0.0521837391f));
-    h = f32_add(f32_mul(h, a), f32_set(-0.3851951050f));
-    h = f32_add(f32_mul(h, a), f32_set(0.4993294513f));
-    return f32_sub(f32_max(x, f32_set(0.0f)), f32_mul(h, a));
+    h = f32_fma(h, a, f32_set(0.0104904823f));
+    h = f32_fma(h, a, f32_set(-0.0604670721f));
+    h = f32_fma(h, a, f32_set(0.1472752616f));
+    h = f32_fma(h, a, f32_set(-0.0521837391f));
+    h = f32_fma(h, a, f32_set(-0.3851951050f));
+    h = f32_fma(h, a, f32_set(0.4993294513f));
+    return f32_fnma(h, a, f32_max(x, f32_set(0.0f)));
 }
 
 KERNEL_INLINE void quantize_row(const float *row, size_t size, float largest, uint8_t *values, float *scale) {
@@ -85,15 +85,14 @@ KERNEL_INLINE float normalize_row(const struct normalization *normalization, flo
     lanes_f32 squares = f32_set(0);
     for (size_t i = 0; i < size; i += 16) {
         lanes_f32 centred = f32_sub(f32_load(row + i), means);
-        squares = f32_add(squares, f32_mul(centred, centred));
+        squares = f32_fma(centred, centred, squares);
     }
     float variance = f32_reduce_add(squares) / (float)size;
     lanes_f32 inverse = f32_set(1.0f / sqrtf(variance + normalization->epsilon));
     lanes_f32 largest = f32_set(0);
     for (size_t i = 0; i < size; i += 16) {
         lanes_f32 unit = f32_mul(f32_sub(f32_load(row + i), means), inverse);
-        lanes_f32 y =
-            f32_add(f32_mul(unit, f32_load(normalization->weight + i)), f32_load(normalization->bias + i));
+        lanes_f32 y = f32_fma(unit, f32_load(normalization->weight + i), f32_load(normalization->bias + i));
         f32_store(row + i, y);
         largest = absolute_maximum(largest, y);
     }
@@ -125,7 +124,7 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
 KERNEL_INLINE lanes_f32 dequantize(const int32_t *sums, lanes_f32 row_scale, const float *column_scales,
                                    const float *bias) {
     lanes_f32 scale = f32_mul(row_scale, f32_load(column_scales));
-    return f32_add(f32_mul(i32_to_f32(i32_load(sums)), scale), f32_load(bias));
+    return f32_fma(i32_to_f32(i32_load(sums)), scale, f32_load(bias));
 }
 
 KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_panel, size_t panels,

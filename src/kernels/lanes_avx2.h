@@ -43,6 +43,16 @@ KERNEL_INLINE lanes_f32 f32_sub(lanes_f32 a, lanes_f32 b) {
 KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
     return F32_PAIR(_mm256_mul_ps, a, b);
 }
+/* a * b + c, a * b - c and c - a * b, rounded once. */
+KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    return (lanes_f32){_mm256_fmsub_ps(a.low, b.low, c.low), _mm256_fmsub_ps(a.high, b.high, c.high)};
+}
+KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    return (lanes_f32){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+KERNEL_INLINE lanes_f32 f32_fnma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    return (lanes_f32){_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)};
+}
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
     return F32_PAIR(_mm256_div_ps, a, b);
 }

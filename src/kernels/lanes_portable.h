@@ -44,6 +44,40 @@ KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
     EACH_LANE a.lane[i] *= b.lane[i];
     return a;
 }
+/* a * b + c rounded once, on any machine. The product of two floats is exact as a double; where the sum with
+ * c is not, its last bit is set ("round to odd"), after which rounding to float gives the correctly rounded
+ * result: Boldo and Melquiond, Emulation of FMA and Correctly Rounded Sums, IEEE Transactions on Computers
+ * 57(4), 2008. The sum's error is Knuth's TwoSum. Unlike calls of fmaf, compilers vectorize it. */
+KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
+#if defined(FP_FAST_FMAF)
+    return fmaf(a, b, c);
+#else
+    double product = (double)a * (double)b;
+    double addend = (double)c;
+    double sum = product + addend;
+    double addend_seen = sum - product;
+    double error = (product - (sum - addend_seen)) + (addend - addend_seen);
+    int64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    int64_t toward_error = (error > 0) == (sum > 0) ? 1 : -1;
+    bits += error != 0 && (bits & 1) == 0 ? toward_error : 0;
+    memcpy(&sum, &bits, sizeof sum);
+    return (float)sum;
+#endif
+}
+/* a * b + c, a * b - c and c - a * b, rounded once. */
+KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    EACH_LANE c.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], -c.lane[i]);
+    return c;
+}
+KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    EACH_LANE c.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+KERNEL_INLINE lanes_f32 f32_fnma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    EACH_LANE c.lane[i] = fused_multiply_add(-a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
     EACH_LANE a.lane[i] /= b.lane[i];
     return a;
