@@ -25,7 +25,8 @@ bool cli_wants_table(bool json) {
     return !json && isatty(STDOUT_FILENO) == 1;
 }
 
-/* errno_value is 0 where the write that failed was an earlier one, of which only the stream's flag is left. */
+/* errno_value is 0 where the write that failed was an earlier one, of which only the stream's flag is left.
+ */
 static enum status output_failed(int errno_value, struct error *error) {
     if (errno_value == 0)
         return error_set(error, STATUS_INPUT_OUTPUT, "cannot write to standard output");

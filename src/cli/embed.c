@@ -18,6 +18,7 @@ enum format { FORMAT_JSON = 0, FORMAT_NPY = 1 };
 static const char *const formats[] = {"json", "npy", NULL};
 
 static const char *const truncations[] = {"end", "none", NULL};
+static const char *const invalid_utf8_names[] = {"refuse", "replace", NULL};
 static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TRUNCATION_NONE};
 
 enum { SHOWN_VALUES = 4 }; /* of a vector in the table for a terminal */
@@ -26,7 +27,7 @@ enum { SHOWN_VALUES = 4 }; /* of a vector in the table for a terminal */
 struct embed {
     const char *model_path, *input;
     uint64_t max_length;
-    int format, truncation;
+    int format, truncation, invalid_utf8;
     bool json;
 
     struct opened_model opened;
@@ -70,6 +71,11 @@ static int parse(struct embed *embed, int argc, char **argv) {
          .help = "end (default): a longer text is cut at its end; none: it is an error",
          .choice = &embed->truncation,
          .choices = truncations},
+        {.name = "invalid-utf8",
+         .argument = "HOW",
+         .help = "refuse (default), or replace: each invalid run of bytes becomes U+FFFD",
+         .choice = &embed->invalid_utf8,
+         .choices = invalid_utf8_names},
         {.name = "json", .help = "print JSON lines on a terminal too", .flag = &embed->json},
     };
     const struct command command = {
@@ -232,6 +238,8 @@ static enum status take_line(struct embed *embed, bool *ended, struct error *err
     if (*ended)
         return STATUS_OK;
     bool readable = status == STATUS_OK || status == STATUS_LIMIT_EXCEEDED;
+    if (status == STATUS_OK && embed->invalid_utf8 == INVALID_UTF8_REPLACE)
+        return text_list_add_replaced(&embed->texts, line, error);
     if (status == STATUS_OK)
         status = line_check_utf8(&embed->reader, line, &failure);
     if (status == STATUS_OK)

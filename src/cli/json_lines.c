@@ -2,11 +2,11 @@
 
 #include "cli/cli.h"
 #include "cli/lines.h"
+#include "tokenizer/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 /* Strict JSON; NUL characters in strings are kept, since they may occur in texts. */
 static enum status parse_request(struct bytes line, json_t **request, struct error *error) {
@@ -99,17 +99,18 @@ enum status json_member_string(const json_t *object, const char *name, struct by
 }
 
 void json_message(struct json_writer *writer, const char *message) {
+    struct bytes rest = bytes_of_string(message);
+    size_t invalid = utf8_find_invalid(rest);
+    if (invalid == rest.size) {
+        json_text(writer, rest);
+        return;
+    }
     char text[sizeof((struct error *)NULL)->message];
     snprintf(text, sizeof text, "%s", message);
-    utf8proc_int32_t code_point;
-    for (size_t i = 0; text[i] != '\0';) {
-        utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text + i,
-                                                 (utf8proc_ssize_t)strlen(text + i), &code_point);
-        if (size < 1)
-            text[i] = '?';
-        i += size < 1 ? 1 : (size_t)size;
-    }
-    json_text_of_string(writer, text);
+    rest = bytes_of_string(text);
+    while ((invalid = utf8_find_invalid(rest)) < rest.size)
+        text[(size_t)(rest.data - (const unsigned char *)text) + invalid] = '?';
+    json_text(writer, rest);
 }
 
 static enum status answer_line(struct bytes line, json_line_handler handler, void *state,

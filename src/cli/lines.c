@@ -1,11 +1,12 @@
 #include "cli/lines.h"
 
+#include "tokenizer/utf8.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <utf8proc.h>
 
 enum { READ_SIZE = 65536 };
 
@@ -111,16 +112,11 @@ bool line_reader_has_line(const struct line_reader *reader) {
 }
 
 enum status line_check_utf8(const struct line_reader *reader, struct bytes line, struct error *error) {
-    for (size_t i = 0; i < line.size;) {
-        utf8proc_int32_t code_point;
-        utf8proc_ssize_t size =
-            utf8proc_iterate(line.data + i, (utf8proc_ssize_t)(line.size - i), &code_point);
-        if (size < 1)
-            return error_set(error, STATUS_INVALID_DATA, "line %llu of %s is not UTF-8 at byte %zu",
-                             (unsigned long long)reader->number, reader->name, i);
-        i += (size_t)size;
-    }
-    return STATUS_OK;
+    size_t invalid = utf8_find_invalid(line);
+    if (invalid == line.size)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_DATA, "line %llu of %s is not UTF-8 at byte %zu",
+                     (unsigned long long)reader->number, reader->name, invalid);
 }
 
 void line_reader_close(struct line_reader *reader) {

@@ -13,6 +13,7 @@
 static const char name[] = "rerank";
 
 static const char *const truncations[] = {"longest_first", "only_passage", "none", NULL};
+static const char *const invalid_utf8_names[] = {"refuse", "replace", NULL};
 static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TRUNCATION_ONLY_SECOND,
                                                     TRUNCATION_NONE};
 
@@ -20,7 +21,7 @@ static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TR
 struct rerank {
     const char *model_path, *query, *input;
     uint64_t top_n, max_length;
-    int truncation;
+    int truncation, invalid_utf8;
     bool jsonl, raw, json;
 
     struct opened_model opened;
@@ -64,6 +65,12 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
          .help = "longest_first (default), only_passage, or none: too long is an error",
          .choice = &rerank->truncation,
          .choices = truncations},
+        {.name = "invalid-utf8",
+         .argument = "HOW",
+         .help =
+             "refuse (default), or replace: each invalid run of bytes in a query or a line becomes U+FFFD",
+         .choice = &rerank->invalid_utf8,
+         .choices = invalid_utf8_names},
         {.name = "json", .help = "print JSON lines on a terminal too", .flag = &rerank->json},
     };
     const struct command command = {
@@ -88,6 +95,8 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
     if (rerank->jsonl && rerank->query != NULL)
         return command_usage_error(name,
                                    "--query and --jsonl exclude each other: every line has its own query");
+    if (rerank->jsonl && rerank->invalid_utf8 != INVALID_UTF8_REFUSE)
+        return command_usage_error(name, "--invalid-utf8 is for plain texts; JSON is always UTF-8");
     if (!rerank->jsonl && rerank->query == NULL)
         return command_usage_error(name, "--query TEXT is required (or --jsonl)");
     return COMMAND_CONTINUE;
@@ -194,15 +203,28 @@ static enum status print_table(const struct rerank *rerank, const struct text_li
     return status;
 }
 
+/* The query as a list of one text, its invalid UTF-8 replaced where that is asked for. */
+static enum status read_query(const struct rerank *rerank, struct text_list *query, struct error *error) {
+    struct bytes text = bytes_of_string(rerank->query);
+    enum status status = rerank->invalid_utf8 == INVALID_UTF8_REFUSE
+                             ? text_list_add(query, text, error)
+                             : text_list_add_replaced(query, text, error);
+    return status == STATUS_OK ? text_list_finish(query, error) : status;
+}
+
 static enum status rerank_lines(struct rerank *rerank, struct error *error) {
-    struct text_list passages = {0};
-    enum status status = text_list_read(&passages, rerank->input, "one passage per line", error);
+    struct text_list query = {0}, passages = {0};
+    enum status status = read_query(rerank, &query, error);
     if (status == STATUS_OK)
-        status = score(rerank, bytes_of_string(rerank->query), passages.texts, passages.count, error);
+        status = text_list_read(&passages, rerank->input, (enum invalid_utf8)rerank->invalid_utf8,
+                                "one passage per line", error);
+    if (status == STATUS_OK)
+        status = score(rerank, query.texts[0], passages.texts, passages.count, error);
     if (status == STATUS_OK)
         status = cli_wants_table(rerank->json) ? print_table(rerank, &passages, error)
                                                : print_lines(rerank, &passages, error);
     text_list_free(&passages);
+    text_list_free(&query);
     return status;
 }
 

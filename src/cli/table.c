@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include "tokenizer/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -10,35 +12,20 @@
 
 enum { GAP = 2, LEAST_LAST_WIDTH = 20 };
 
-/* The next code point; an invalid byte is one of U+FFFD. */
-static size_t next_code_point(const char *text, size_t size, utf8proc_int32_t *code_point) {
-    utf8proc_ssize_t length =
-        utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)size, code_point);
-    if (length < 1) {
-        *code_point = 0xFFFD;
-        return 1;
-    }
-    return (size_t)length;
-}
-
-static bool is_control(utf8proc_int32_t code_point) {
-    utf8proc_category_t category = utf8proc_category(code_point);
+static bool is_control(uint32_t point) {
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)point);
     return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
            category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
 }
 
 void table_add(struct table *table, struct bytes text) {
-    const char *data = (const char *)text.data;
     for (size_t i = 0; i < text.size && table->status == STATUS_OK;) {
-        utf8proc_int32_t code_point;
-        size_t size = next_code_point(data + i, text.size - i, &code_point);
-        if (code_point == 0xFFFD)
-            table->status = buffer_append(&table->cells, "\xEF\xBF\xBD", 3, NULL);
-        else if (is_control(code_point))
-            table->status = buffer_append(&table->cells, " ", 1, NULL);
-        else
-            table->status = buffer_append(&table->cells, data + i, size, NULL);
-        i += size;
+        struct utf8_character character = utf8_decode(text, i);
+        unsigned char encoded[UTF8_MAX_BYTES];
+        if (is_control(character.point))
+            character.point = ' ';
+        table->status = buffer_append(&table->cells, encoded, utf8_encode(character.point, encoded), NULL);
+        i += character.bytes;
     }
     if (table->status == STATUS_OK)
         table->status = buffer_append(&table->cells, "", 1, NULL);
@@ -56,15 +43,14 @@ void table_add_format(struct table *table, const char *format, ...) {
 
 /* Terminal columns of a text; `limit` columns hold its first *bytes bytes. */
 static size_t display_width(const char *text, size_t limit, size_t *bytes) {
-    size_t width = 0, size = strlen(text), i = 0;
-    while (i < size) {
-        utf8proc_int32_t code_point;
-        size_t length = next_code_point(text + i, size - i, &code_point);
-        size_t columns = (size_t)utf8proc_charwidth(code_point);
+    size_t width = 0, i = 0;
+    while (text[i] != '\0') {
+        struct utf8_character character = utf8_decode_valid((const unsigned char *)text + i);
+        size_t columns = (size_t)utf8proc_charwidth((utf8proc_int32_t)character.point);
         if (width + columns > limit)
             break;
         width += columns;
-        i += length;
+        i += character.bytes;
     }
     *bytes = i;
     return width;

@@ -1,5 +1,7 @@
 #include "cli/text_list.h"
 
+#include "tokenizer/utf8.h"
+
 #include <stdlib.h>
 
 enum status text_list_add(struct text_list *list, struct bytes text, struct error *error) {
@@ -11,6 +13,29 @@ enum status text_list_add(struct text_list *list, struct bytes text, struct erro
         status = buffer_append(&list->sizes, &text.size, sizeof text.size, error);
     if (status == STATUS_OK)
         list->count++;
+    return status;
+}
+
+static enum status append_replaced(struct buffer *target, struct bytes text, struct error *error) {
+    enum status status = STATUS_OK;
+    for (size_t position = 0; status == STATUS_OK && position < text.size;) {
+        size_t valid = utf8_find_invalid(bytes_of(text.data + position, text.size - position));
+        status = buffer_append(target, text.data + position, valid, error);
+        position += valid;
+        if (status == STATUS_OK && position < text.size) {
+            status = buffer_append(target, "\xEF\xBF\xBD", 3, error);
+            position += utf8_decode(text, position).bytes;
+        }
+    }
+    return status;
+}
+
+enum status text_list_add_replaced(struct text_list *list, struct bytes text, struct error *error) {
+    struct buffer replaced = {0};
+    enum status status = append_replaced(&replaced, text, error);
+    if (status == STATUS_OK)
+        status = text_list_add(list, buffer_bytes(&replaced), error);
+    buffer_free(&replaced);
     return status;
 }
 
@@ -42,30 +67,31 @@ void text_list_free(struct text_list *list) {
     *list = (struct text_list){0};
 }
 
-static enum status add_all(struct text_list *list, struct line_reader *reader, const char *expected,
-                           struct error *error) {
+static enum status add_all(struct text_list *list, struct line_reader *reader, enum invalid_utf8 invalid_utf8,
+                           const char *expected, struct error *error) {
     for (;;) {
         struct bytes line;
         bool found;
         enum status status = line_reader_next(reader, &line, &found, error);
         if (status == STATUS_OK && !found)
             return line_reader_require_some(reader, expected, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && invalid_utf8 == INVALID_UTF8_REFUSE)
             status = line_check_utf8(reader, line, error);
         if (status == STATUS_OK)
-            status = text_list_add(list, line, error);
+            status = invalid_utf8 == INVALID_UTF8_REFUSE ? text_list_add(list, line, error)
+                                                         : text_list_add_replaced(list, line, error);
         if (status != STATUS_OK)
             return status;
     }
 }
 
-enum status text_list_read(struct text_list *list, const char *path, const char *expected,
-                           struct error *error) {
+enum status text_list_read(struct text_list *list, const char *path, enum invalid_utf8 invalid_utf8,
+                           const char *expected, struct error *error) {
     struct line_reader reader;
     enum status status = line_reader_open(&reader, path, error);
     if (status != STATUS_OK)
         return status;
-    status = add_all(list, &reader, expected, error);
+    status = add_all(list, &reader, invalid_utf8, expected, error);
     line_reader_close(&reader);
     return status == STATUS_OK ? text_list_finish(list, error) : status;
 }

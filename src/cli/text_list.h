@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/status.h"
 #include "cli/lines.h"
+#include "tokenizer/tokenizer.h"
 
 #define TEXT_LIST_MAX_BYTES ((size_t)1 << 30) /* of all texts together */
 
@@ -20,6 +21,9 @@ struct text_list {
 
 MUST_CHECK enum status text_list_add(struct text_list *list, struct bytes text, struct error *error);
 
+/* The same with each ill-formed run of UTF-8 replaced by U+FFFD. */
+MUST_CHECK enum status text_list_add_replaced(struct text_list *list, struct bytes text, struct error *error);
+
 /* Makes `texts` from what was added; nothing may be added afterwards until text_list_clear. */
 MUST_CHECK enum status text_list_finish(struct text_list *list, struct error *error);
 
@@ -27,9 +31,10 @@ MUST_CHECK enum status text_list_finish(struct text_list *list, struct error *er
 void text_list_clear(struct text_list *list);
 void text_list_free(struct text_list *list);
 
-/* Adds every line of the input, which must be UTF-8, and finishes the list. An empty input is refused with
- * "NAME is empty, expected WHAT". */
-MUST_CHECK enum status text_list_read(struct text_list *list, const char *path, const char *expected,
+/* Adds every line of the input and finishes the list. Invalid UTF-8 is refused, with the line named, or
+ * replaced. An empty input is refused with "NAME is empty, expected WHAT". */
+MUST_CHECK enum status text_list_read(struct text_list *list, const char *path,
+                                      enum invalid_utf8 invalid_utf8, const char *expected,
                                       struct error *error);
 
 #endif

@@ -60,6 +60,11 @@ def test_bad_lines_are_answered_in_their_place(run, embedder):
     assert b"2 of 5 lines could not be embedded" in result.stderr
 
 
+def test_texts_that_are_not_utf8_replaced_where_that_is_asked_for(run, embedder):
+    replaced = run("embed", "--model", embedder, "--invalid-utf8", "replace", input=b"bad \xff end\n\xe2\x82").stdout
+    assert replaced == run("embed", "--model", embedder, input="bad \ufffd end\n\ufffd\n".encode()).stdout
+
+
 def test_a_matrix_has_no_place_for_a_bad_line(refuse, embedder):
     message = refuse("embed", "--model", embedder, "--format", "npy", input=b"rome\n\xff\n")
     assert "line 2 of standard input is not UTF-8" in message

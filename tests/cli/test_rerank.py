@@ -80,6 +80,17 @@ def test_texts_that_are_not_utf8(refuse, cross_encoder):
     assert "query" in refuse("rerank", "--model", cross_encoder, "--query", b"\xff\xfe".decode(errors="surrogateescape"), input=b"a\n")
 
 
+def test_texts_that_are_not_utf8_replaced_where_that_is_asked_for(run, refuse, cross_encoder):
+    query = b"capital \xff\xfe".decode(errors="surrogateescape")
+    arguments = ["--query", query, "--invalid-utf8", "replace"]
+    results = json_lines(rerank(run, cross_encoder, *arguments, input=b"good\nbad \xe2\x82 \xff\n").stdout)
+    assert {r["text"] for r in results} == {"good", "bad \ufffd \ufffd"}
+    same = json_lines(rerank(run, cross_encoder, "--query", "capital \ufffd\ufffd", input="good\nbad \ufffd \ufffd\n".encode()).stdout)
+    assert results == same
+    message = refuse("rerank", "--model", cross_encoder, "--jsonl", "--invalid-utf8", "replace", status=2)
+    assert "JSON is always UTF-8" in message
+
+
 def test_a_line_of_ten_megabytes(run, cross_encoder):
     results = json_lines(rerank(run, cross_encoder, "--query", "a", input=b"x" * 10_000_000 + b"\nrome\n").stdout)
     assert len(results) == 2 and all(len(r["text"]) in (4, 10_000_000) for r in results)
