@@ -18,7 +18,6 @@ enum format { FORMAT_JSON = 0, FORMAT_NPY = 1 };
 static const char *const formats[] = {"json", "npy", NULL};
 
 static const char *const truncations[] = {"end", "none", NULL};
-static const char *const invalid_utf8_names[] = {"refuse", "replace", NULL};
 static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TRUNCATION_NONE};
 
 enum { SHOWN_VALUES = 4 }; /* of a vector in the table for a terminal */

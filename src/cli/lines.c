@@ -10,6 +10,8 @@
 
 enum { READ_SIZE = 65536 };
 
+const char *const invalid_utf8_names[] = {"refuse", "replace", NULL};
+
 enum status line_reader_open(struct line_reader *reader, const char *path, struct error *error) {
     *reader = (struct line_reader){.name = "standard input", .descriptor = STDIN_FILENO};
     if (path != NULL && strcmp(path, "-") != 0) {

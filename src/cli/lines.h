@@ -14,6 +14,9 @@
 
 #define LINE_MAX_BYTES ((size_t)16 << 20) /* a longer line is refused, and the rest still read */
 
+/* The names of enum invalid_utf8, as the choices of an option. */
+extern const char *const invalid_utf8_names[];
+
 struct line_reader {
     const char *name; /* the path, or "standard input", for messages */
     uint64_t number;  /* of the line returned last, from 1 */

@@ -13,7 +13,6 @@
 static const char name[] = "rerank";
 
 static const char *const truncations[] = {"longest_first", "only_passage", "none", NULL};
-static const char *const invalid_utf8_names[] = {"refuse", "replace", NULL};
 static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TRUNCATION_ONLY_SECOND,
                                                     TRUNCATION_NONE};
 

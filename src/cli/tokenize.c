@@ -11,8 +11,6 @@
 
 static const char name[] = "tokenize";
 
-static const char *const invalid_utf8_names[] = {"refuse", "replace", NULL};
-
 struct tokenize {
     const char *model_path, *input, *query;
     bool json, json_lines, encode_special_tokens;
@@ -30,47 +28,47 @@ struct tokenize {
 static int parse(struct tokenize *tokenize, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
-         .argument = "FILE",
-         .help = "The ember whose tokenizer to use.",
+         .argument = "FILE.ember",
+         .help = "the ember whose tokenizer to use",
          .required = true,
          .text = &tokenize->model_path},
         {.name = "jsonl",
-         .help = "Read lines {\"text\": ..., \"pair\"?: ..., \"max_length\"?: N,\n"
-                 "\"truncation\"?: HOW, \"stride\"?: N} instead of texts.",
+         .help = "read lines {\"text\": ..., \"pair\"?: ..., \"max_length\"?: N, \"truncation\"?: HOW, "
+                 "\"stride\"?: N} instead of texts",
          .flag = &tokenize->json_lines},
         {.name = "query",
          .argument = "TEXT",
-         .help = "Make each text the second of a pair, after this one.",
+         .help = "make each text the second of a pair, after this one",
          .text = &tokenize->query},
         {.name = "max-length",
          .argument = "N",
-         .help = "Tokens, special tokens included; default: no limit. A line's\nmax_length goes before it.",
+         .help = "tokens, special tokens included; default: no limit; a line's max_length goes before it",
          .number = &tokenize->max_length,
          .minimum = 2,
          .maximum = UINT32_MAX},
         {.name = "truncation",
          .argument = "HOW",
-         .help = "longest_first (default), only_first, only_second, none (too\nlong is an error) or windows.",
+         .help = "longest_first (default), only_first, only_second, none (too long is an error) or windows",
          .choice = &tokenize->fitting,
          .choices = fitting_names},
         {.name = "stride",
          .argument = "N",
-         .help = "Tokens a window shares with the one before it; default 0.",
+         .help = "tokens a window shares with the one before it; default 0",
          .number = &tokenize->stride,
          .maximum = UINT32_MAX},
         {.name = "invalid-utf8",
          .argument = "HOW",
-         .help = "refuse (default) or replace: each invalid run becomes U+FFFD.",
+         .help = "refuse (default) or replace: each invalid run becomes U+FFFD",
          .choice = &tokenize->invalid_utf8,
          .choices = invalid_utf8_names},
         {.name = "encode-special-tokens",
-         .help = "Take \"[SEP]\" and the like in a text as ordinary text.",
+         .help = "take \"[SEP]\" and the like in a text as ordinary text",
          .flag = &tokenize->encode_special_tokens},
-        {.name = "json", .help = "Print JSON lines on a terminal too.", .flag = &tokenize->json},
+        {.name = "json", .help = "print JSON lines on a terminal too", .flag = &tokenize->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE [OPTION]... [TEXTS|-]",
+        .synopsis = "--model FILE.ember [OPTION]... [TEXTS|-]",
         .description =
             "Tokenizes each text, one per line of TEXTS or standard input, and prints for each a line\n"
             "{\"ids\": [...], \"type_ids\": [...], \"tokens\": [...], \"offsets\": [[0, 5], ...],\n"

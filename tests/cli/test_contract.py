@@ -8,11 +8,15 @@ import subprocess
 
 import pytest
 
+from conftest import json_lines
+
 # The arguments, MODEL standing for the ember, with which each command that opens a model does something.
 MODEL_COMMANDS = {
     "rerank": ["--model", "MODEL", "--query", "capital"],
     "rerank --jsonl": ["--model", "MODEL", "--jsonl"],
     "embed": ["--model", "MODEL"],
+    "tokenize": ["--model", "MODEL"],
+    "tokenize --jsonl": ["--model", "MODEL", "--jsonl"],
     "inspect": ["MODEL"],
     "selftest": ["--model", "MODEL"],
     "bench": ["--model", "MODEL", "--seconds", "1"],
@@ -30,7 +34,7 @@ def commands(run) -> list[str]:
 
 def test_every_command_is_there_and_explains_itself(run):
     found = commands(run)
-    assert set(found) >= {"bake", "serve", "rerank", "embed", "inspect", "selftest", "bench", "eval", "health"}
+    assert set(found) >= {"bake", "serve", "rerank", "embed", "tokenize", "inspect", "selftest", "bench", "eval", "health"}
     for command in found:
         result = run(command, "--help")
         assert result.stdout.startswith(f"Usage: rescoldo {command}".encode())
@@ -110,7 +114,7 @@ def test_an_ember_with_any_part_altered_is_refused_or_found_by_verify(rescoldo, 
 @pytest.mark.parametrize("command", MODEL_COMMANDS)
 def test_output_that_cannot_be_written(run, cross_encoder, embedder, command):
     model = cross_encoder if command.startswith("rerank") else embedder
-    text = b'{"query":"a","passages":["b"]}\n' if "jsonl" in command else b"paris\n"
+    text = b'{"query":"a","passages":["b"],"text":"c"}\n' if "jsonl" in command else b"paris\n"
     with open("/dev/full", "wb") as full:
         result = run(*arguments(command, model), input=text, stdout=full, status=1)
     assert b"cannot write to standard output: No space left on device" in result.stderr
@@ -150,9 +154,19 @@ def test_a_closed_standard_stream_never_becomes_the_file_written(run, embedder_d
     run("inspect", "--verify", ember)
 
 
-@pytest.mark.parametrize("command", ["rerank", "rerank --jsonl", "embed"])
+@pytest.mark.parametrize("command", ["rerank", "rerank --jsonl", "embed", "tokenize", "tokenize --jsonl"])
 def test_inputs_that_cannot_be_read(refuse, embedder, tmp_path, command):
     assert f"cannot open {tmp_path}/none: No such file" in refuse(*arguments(command, embedder), tmp_path / "none")
     assert f"{tmp_path} is a directory" in refuse(*arguments(command, embedder), tmp_path)
     assert "standard input is empty, expected one" in refuse(*arguments(command, embedder), input=b"")
     assert "standard input is empty, expected one" in refuse(*arguments(command, embedder), "-", input=b"")
+
+
+@pytest.mark.parametrize("command", ["rerank --jsonl", "tokenize --jsonl", "embed", "tokenize"])
+def test_every_line_is_answered_and_the_bad_ones_counted(run, embedder, command):
+    good = b'{"query":"a","passages":["b"],"text":"c"}\n' if "jsonl" in command else b"paris\n"
+    text = good + b"\xff\n" + b"x" * 17_000_000 + b"\n" + good
+    result = run(*arguments(command, embedder), input=text, status=1)
+    answers = json_lines(result.stdout)
+    assert ["error" in answer for answer in answers] == [False, True, True, False]
+    assert b"2 of 4 lines could not be " in result.stderr
