@@ -22,17 +22,28 @@ struct serve_arguments {
     struct option options[OWN_OPTIONS + MAX_LIMITS];
 };
 
+/* max_body_bytes is --max-body-bytes, idle_timeout_seconds is --idle-timeout SECONDS. Returns the value's
+ * name. */
+static const char *name_flag(const char *name, char *flag) {
+    static const char timeout[] = "_timeout_seconds";
+    snprintf(flag, LIMIT_NAME_SIZE, "%s", name);
+    size_t length = strlen(flag);
+    bool is_timeout = length > strlen(timeout) && strcmp(flag + length - strlen(timeout), timeout) == 0;
+    if (is_timeout)
+        flag[length - strlen("_seconds")] = '\0';
+    for (char *next = flag; *next != '\0'; next++)
+        *next = *next == '_' ? '-' : *next;
+    return is_timeout ? "SECONDS" : "N";
+}
+
 static void describe_limit(struct serve_arguments *arguments, size_t i) {
     const struct limit_description *limit = &limit_descriptions[i];
-    char *name = arguments->names[i];
-    snprintf(name, LIMIT_NAME_SIZE, "%s", limit->name);
-    for (char *next = name; *next != '\0'; next++)
-        *next = *next == '_' ? '-' : *next;
+    const char *argument = name_flag(limit->name, arguments->names[i]);
     snprintf(arguments->helps[i], sizeof arguments->helps[i], "%s;\ndefault %llu", limit->help,
              (unsigned long long)limit->standard);
     arguments->options[OWN_OPTIONS + i] = (struct option){
-        .name = name,
-        .argument = "N",
+        .name = arguments->names[i],
+        .argument = argument,
         .help = arguments->helps[i],
         .number = limit_value(&arguments->limits, limit),
         .minimum = limit->minimum,

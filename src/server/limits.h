@@ -36,7 +36,7 @@ struct limits {
 };
 
 struct limit_description {
-    const char *name; /* as in JSON: max_body_bytes; the flag is --max-body-bytes */
+    const char *name; /* as in JSON: max_body_bytes; its flag is --max-body-bytes */
     const char *help;
     size_t offset; /* of its uint64_t in struct limits */
     uint64_t minimum, maximum, standard;

@@ -11,9 +11,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define LISTEN_BACKLOG 1024
+/* Descriptors for all but connections and listeners: standard streams, event loop, signals, statistics. */
+#define OTHER_DESCRIPTORS 16
 
 struct listener {
     uv_tcp_t socket;
@@ -177,9 +180,35 @@ static void set_state(struct server *server) {
         state->request_id_prefix = clock_nanoseconds();
 }
 
+/* Beyond its descriptors a server could neither accept nor turn away, so there must be one for each
+ * connection. */
+static enum status fit_connections(struct server *server, struct error *error) {
+    struct rlimit descriptors;
+    uint64_t others = OTHER_DESCRIPTORS + server->options->address_count;
+    uint64_t wanted = server->state.limits.max_connections + others;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+        return error_set_errno(error, errno, "cannot read the limit of open files");
+    if (descriptors.rlim_cur < wanted && descriptors.rlim_cur < descriptors.rlim_max) {
+        descriptors.rlim_cur = descriptors.rlim_max < wanted ? descriptors.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &descriptors);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur <= others)
+        return error_set(error, STATUS_LIMIT_EXCEEDED,
+                         "the limit of open files is %llu, expected more than %llu",
+                         (unsigned long long)descriptors.rlim_cur, (unsigned long long)others);
+    if (descriptors.rlim_cur < wanted) {
+        server->state.limits.max_connections = descriptors.rlim_cur - others;
+        log_message(server->state.log, "warning", "fewer_connections",
+                    "the limit of open files allows fewer connections than max_connections; see /info");
+    }
+    return STATUS_OK;
+}
+
 static enum status start(struct server *server, struct error *error) {
     set_state(server);
     enum status status = log_start(server->options->log_descriptor, &server->state.log, error);
+    if (status == STATUS_OK)
+        status = fit_connections(server, error);
     if (status == STATUS_OK)
         status = session_create(server->options->model, NULL, &server->session, error);
     if (status != STATUS_OK)

@@ -16,10 +16,10 @@ START_SECONDS = 60  # a sanitized build on a busy machine
 
 
 class RunningServer:
-    def __init__(self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None):
+    def __init__(self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None, wrapper=()):
         flags = [flag for address in listen for flag in ("--listen", address)]
         self.process = subprocess.Popen(
-            [rescoldo, "serve", "--model", str(ember), *flags, *arguments],
+            [*wrapper, rescoldo, "serve", "--model", str(ember), *flags, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
