@@ -123,6 +123,19 @@ test:
 	@$(MAKE) --no-print-directory all unit
 	@$(MAKE) --no-print-directory pytest
 
+# Fuzzers of everything that reads foreign bytes (libFuzzer; fuzz/README.md says how to run them).
+FUZZ_SOURCES := $(sort $(wildcard fuzz/fuzz_*.c))
+.PHONY: fuzz fuzz-programs
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-programs
+
+fuzz-programs: $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
+
+$(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(BUILD)/program.a $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -pie $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+
 # UNIT_RUNNER=valgrind runs each under it.
 unit: $(UNIT_TESTS)
 	@for test in $^; do echo "$$test"; $(UNIT_RUNNER) "$$test" || exit 1; done
