@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import subprocess
 from typing import Any, Callable
@@ -45,11 +44,6 @@ def refuse(run: Run) -> Callable[..., str]:
         return message
 
     return refuse
-
-
-def json_lines(output: bytes) -> list[Any]:
-    assert output == b"" or output.endswith(b"\n")
-    return [json.loads(line) for line in output.decode().splitlines()]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import random
 import pytest
 import pytrec_eval
 
-from conftest import json_lines
+from json_output import json_lines
 from small_models import WORDS
 
 NOVELEVAL = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "noveleval"

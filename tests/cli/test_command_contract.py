@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import json_lines
+from json_output import json_lines
 
 # The arguments, MODEL standing for the ember, with which each command that opens a model does something.
 MODEL_COMMANDS = {

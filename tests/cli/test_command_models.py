@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import json_lines
+from json_output import json_lines
 
 
 def test_bake_reports_what_it_made(run, embedder_directory, tmp_path):

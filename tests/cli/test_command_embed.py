@@ -9,7 +9,7 @@ import subprocess
 import numpy
 import pytest
 
-from conftest import json_lines
+from json_output import json_lines
 
 TEXTS = ["Paris is the capital of France.", "", "rome", "a banana " * 5, "eggs"]
 INPUT = "\n".join(TEXTS).encode() + b"\n"

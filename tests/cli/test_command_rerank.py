@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from conftest import json_lines
+from json_output import json_lines
 
 PASSAGES = ["Paris is the capital of France.", "A banana is yellow.", "", "Rome is the capital of Italy.", "eggs"]
 TEXT = "\n".join(PASSAGES).encode() + b"\n"
