@@ -159,6 +159,14 @@ KERNEL_INLINE void find_maxima(size_t rows, size_t tokens, size_t padded, size_t
     }
 }
 
+/* Ones in the first `count` of 16 lanes. A padding key has no weight even in a row whose factor is so small
+ * that no score is out of reach. */
+KERNEL_INLINE lanes_i32 first_lanes(size_t count) {
+    static const int32_t ones_then_zeros[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                -1, -1, -1, -1, -1, -1, -1, -1};
+    return i32_load(ones_then_zeros + 16 - count);
+}
+
 /* Turns rows of integer scores into rows of weight bytes. */
 KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
                                 struct attention_memory *memory) {
@@ -175,6 +183,8 @@ KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_
         lanes_i32 sum = i32_set(0);
         for (size_t t = 0; t < padded; t += 16) {
             lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factor);
+            if (t + 16 > tokens)
+                p = i32_and(p, first_lanes(tokens > t ? tokens - t : 0));
             sum = i32_add(sum, p);
             i32_store_bytes(weights + t, i32_add(p, offset));
         }

@@ -60,7 +60,8 @@ KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
     int64_t bits;
     memcpy(&bits, &sum, sizeof bits);
     int64_t toward_error = (error > 0) == (sum > 0) ? 1 : -1;
-    bits += error != 0 && (bits & 1) == 0 ? toward_error : 0;
+    int inexact = (error > 0) | (error < 0); /* false too for the NaN that comes of an infinite sum */
+    bits += inexact && (bits & 1) == 0 ? toward_error : 0;
     memcpy(&sum, &bits, sizeof sum);
     return (float)sum;
 #endif
