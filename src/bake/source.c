@@ -42,8 +42,12 @@ static enum status find_directory(struct source *source, const char *path, struc
     struct stat information;
     if (stat(path, &information) != 0)
         return error_set_errno(error, errno, "cannot open the model %s", path);
-    if (S_ISDIR(information.st_mode))
-        return print_path(source->directory, error, "%s", path);
+    if (S_ISDIR(information.st_mode)) {
+        size_t length = strlen(path);
+        while (length > 1 && path[length - 1] == '/')
+            length--;
+        return print_path(source->directory, error, "%.*s", (int)length, path);
+    }
     if (!ends_with(path, ".safetensors"))
         return error_set(
             error, STATUS_UNSUPPORTED,

@@ -67,7 +67,7 @@ static enum status open_named(struct file_writer *writer, struct error *error) {
         return status;
     writer->descriptor = mkostemp(writer->temporary, O_CLOEXEC);
     if (writer->descriptor < 0) {
-        status = error_set_errno(error, errno, "cannot create a file beside %s", writer->target);
+        status = error_set_errno(error, errno, "cannot create %s", writer->target);
         forget_temporary_name(writer);
         return status;
     }
@@ -183,7 +183,7 @@ static enum status sync_directory_of(const char *path, struct error *error) {
     return STATUS_OK;
 }
 
-/* mkostemp made sure of a free name; here linkat does, with the names that tmpfile(3)'s kin would try. */
+/* linkat refuses a name that is taken, as mkostemp does for the other kind of file. */
 static enum status link_temporary(struct file_writer *writer, const char *source, struct error *error) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
     enum status status = set_temporary_name(writer, error);

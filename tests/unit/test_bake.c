@@ -1,4 +1,5 @@
 #include "bake/bake.h"
+#include "bake/reference.h"
 #include "engine/session.h"
 #include "tiny_model.h"
 #include "unit_test.h"
@@ -228,6 +229,36 @@ static void a_vocabulary_larger_than_the_embeddings_is_refused(void **state) {
     test_directory_remove(&directory);
 }
 
+/* Weights that claim to be a known model must give the scores published for it. */
+static void published_scores_are_checked(void **state) {
+    (void)state;
+    struct test_directory directory = test_directory_create();
+    tiny_model_write(&directory, &cross_encoder);
+    const struct bake_progress progress = {0};
+    struct source source;
+    struct reference reference;
+    struct error error = {0};
+    assert_int_equal(source_open(&source, directory.path, NULL, &progress, NULL), STATUS_OK);
+    assert_null(source.known);
+    assert_int_equal(reference_run(&source, &progress, &reference, NULL), STATUS_OK);
+    assert_int_equal(reference.published_scores, 0);
+    /* The first golden pair, whose score is now known. */
+    struct published_score score = {"What is the capital of France?", "Paris is the capital of France.",
+                                    (double)reference.golden[0]};
+    const struct known_model known = {"", "the tiny model", "", &score, 1};
+    free(reference.golden);
+    source.known = &known;
+    assert_int_equal(reference_run(&source, &progress, &reference, NULL), STATUS_OK);
+    assert_int_equal(reference.published_scores, 1);
+    assert_true(reference.published_score_deviation == 0);
+    free(reference.golden);
+    score.logit += 2 * KNOWN_MODEL_TOLERANCE;
+    assert_int_equal(reference_run(&source, &progress, &reference, &error), STATUS_INVALID_DATA);
+    assert_non_null(strstr(error.message, "the tiny model gives the logit"));
+    source_close(&source);
+    test_directory_remove(&directory);
+}
+
 /* Sets the cancel flag at the n-th report. */
 struct stopper {
     atomic_bool cancel;
@@ -341,6 +372,7 @@ int main(void) {
         cmocka_unit_test(spoilt_weights_are_refused),
         cmocka_unit_test(weights_that_are_not_there_are_explained),
         cmocka_unit_test(a_vocabulary_larger_than_the_embeddings_is_refused),
+        cmocka_unit_test(published_scores_are_checked),
         cmocka_unit_test(a_cancelled_bake_leaves_nothing),
         cmocka_unit_test(a_killed_bake_keeps_the_old_ember),
         cmocka_unit_test(the_selftest_notices_an_altered_ember),
