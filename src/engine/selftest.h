@@ -16,7 +16,7 @@
 /* How far outputs may be from the float32 reference: |found - expected| / |expected| in the Euclidean norm,
  * over all outputs together. int8 models stay within a few hundredths; a broken kernel or a wrong layout is
  * near 1. */
-#define SELFTEST_MAX_DEVIATION_INT8 0.15
+#define SELFTEST_MAX_DEVIATION_INT8 0.25
 #define SELFTEST_MAX_DEVIATION_F32  1e-4
 
 struct selftest_report {
