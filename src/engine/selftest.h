@@ -14,8 +14,9 @@
 #define SELFTEST_MAX_ITEMS 64u
 
 /* How far outputs may be from the float32 reference: |found - expected| / |expected| in the Euclidean norm,
- * over all outputs together. int8 models stay within a few hundredths; a broken kernel or a wrong layout is
- * near 1. */
+ * over all outputs together. Sound int8 models measured lie between 0.01 and 0.08; one layer without its
+ * compensation gives 0.6 to 1.4. Faults smaller than quantization are for the checksums and the kernels'
+ * tests. */
 #define SELFTEST_MAX_DEVIATION_INT8 0.25
 #define SELFTEST_MAX_DEVIATION_F32  1e-4
 
