@@ -159,13 +159,19 @@ enum status scheduler_start(const struct scheduler_options *options, struct sche
     return STATUS_OK;
 }
 
-/* With the mutex held. */
+/* With the mutex held. A running job that has outlasted its prediction (or has none, being the first) is a
+ * measurement already: the time per byte is at least what it shows, and it may take as long again. */
 static uint64_t predicted_nanoseconds(const struct scheduler *scheduler) {
-    double queued = scheduler->nanoseconds_per_byte * (double)scheduler->queued_bytes;
-    double running = scheduler->nanoseconds_per_byte * (double)scheduler->running_bytes;
-    double elapsed =
-        scheduler->running == NULL ? 0 : (double)(clock_nanoseconds() - scheduler->running_since);
-    return (uint64_t)(queued + (running > elapsed ? running - elapsed : 0));
+    double per_byte = scheduler->nanoseconds_per_byte;
+    double remaining = 0;
+    if (scheduler->running != NULL) {
+        double bytes = scheduler->running_bytes > 0 ? (double)scheduler->running_bytes : 1;
+        double elapsed = (double)(clock_nanoseconds() - scheduler->running_since);
+        double predicted = per_byte * bytes;
+        remaining = predicted > elapsed ? predicted - elapsed : elapsed;
+        per_byte = predicted > elapsed ? per_byte : elapsed / bytes;
+    }
+    return (uint64_t)(per_byte * (double)scheduler->queued_bytes + remaining);
 }
 
 bool scheduler_has_room(struct scheduler *scheduler, uint64_t *retry_after_milliseconds) {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 
+from running_server import WAIT_SECONDS
+
 
 class Reply:
     def __init__(self, status: int, headers: dict[str, str], body: bytes):
@@ -16,7 +18,7 @@ class Reply:
 
 
 class RawConnection:
-    def __init__(self, server, timeout: float = 60):
+    def __init__(self, server, timeout: float = WAIT_SECONDS):
         self.socket = server.connect(timeout)
         self.received = b""
 

@@ -12,7 +12,8 @@ import subprocess
 import threading
 import time
 
-START_SECONDS = 60  # a sanitized build on a busy machine
+# How long anything may take at most: a build with ThreadSanitizer computes hundreds of times slower.
+WAIT_SECONDS = 600
 
 
 class RunningServer:
@@ -28,7 +29,7 @@ class RunningServer:
         self._queue: queue.Queue = queue.Queue()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        self.start_line = self.wait_for_event("start", START_SECONDS)
+        self.start_line = self.wait_for_event("start", WAIT_SECONDS)
         self.address = self.start_line["addresses"][0]
         self.url = f"http://{self.address}"
         host, _, port = self.address.rpartition(":")
@@ -41,7 +42,7 @@ class RunningServer:
             self._queue.put(text)
         self._queue.put(None)
 
-    def wait_for_event(self, event: str, seconds: float = 30, **members) -> dict:
+    def wait_for_event(self, event: str, seconds: float = WAIT_SECONDS, **members) -> dict:
         """The next log line of this event whose members have these values."""
         limit = time.monotonic() + seconds
         while True:
@@ -51,10 +52,10 @@ class RunningServer:
             if entry["event"] == event and all(entry.get(name) == value for name, value in members.items()):
                 return entry
 
-    def connect(self, timeout: float = 60) -> socket.socket:
+    def connect(self, timeout: float = WAIT_SECONDS) -> socket.socket:
         return socket.create_connection((self.host, self.port), timeout=timeout)
 
-    def request(self, method: str, path: str, body=None, headers=None, timeout: float = 120):
+    def request(self, method: str, path: str, body=None, headers=None, timeout: float = WAIT_SECONDS):
         """(status, headers, body) of one request; a dict is sent as JSON, a JSON reply comes back as a value."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
@@ -72,7 +73,7 @@ class RunningServer:
     def get(self, path: str):
         return self.request("GET", path)
 
-    def post(self, path: str, body, headers=None, timeout: float = 120):
+    def post(self, path: str, body, headers=None, timeout: float = WAIT_SECONDS):
         return self.request("POST", path, body, headers, timeout)
 
     def metrics(self) -> dict[str, float]:
@@ -80,7 +81,7 @@ class RunningServer:
         samples = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in samples}
 
-    def terminate(self, seconds: float = 60) -> int:
+    def terminate(self, seconds: float = WAIT_SECONDS) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

@@ -8,11 +8,12 @@ import subprocess
 
 import pytest
 from raw_http import RawConnection, get, post
+from running_server import WAIT_SECONDS
 from test_server_overload import ENDLESS, LONG, begin_endless, running, wait_until
 
 
 def serve(rescoldo, *arguments):
-    result = subprocess.run([rescoldo, "serve", *map(str, arguments)], capture_output=True, timeout=60, check=False)
+    result = subprocess.run([rescoldo, "serve", *map(str, arguments)], capture_output=True, timeout=WAIT_SECONDS, check=False)
     assert result.stdout == b""
     return result.returncode, result.stderr.decode()
 
@@ -69,7 +70,7 @@ def test_several_addresses(start):
     assert len(set(addresses)) == 3 and addresses[2].startswith("[::1]:")
     for address in addresses:
         host, _, port = address.rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=30) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=WAIT_SECONDS) as connection:
             connection.sendall(get("/livez", "Connection: close"))
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
@@ -84,7 +85,7 @@ def test_health_command(rescoldo, start):
     server = start()
 
     def health(url):
-        result = subprocess.run([rescoldo, "health", "--url", url], capture_output=True, timeout=60, check=False)
+        result = subprocess.run([rescoldo, "health", "--url", url], capture_output=True, timeout=WAIT_SECONDS, check=False)
         return result.returncode, result.stdout.decode(), result.stderr.decode()
 
     assert health(server.url)[:2] == (0, '{"status":"ready"}\n')
@@ -116,7 +117,7 @@ def test_sigterm_finishes_what_is_in_flight(start):
             assert (reply.status, reply.headers["connection"]) == (200, "close")
             assert len(reply.json["results"]) == len(LONG["documents"])
             assert connection.is_closed()
-    assert server.process.wait(60) == 0
+    assert server.process.wait(WAIT_SECONDS) == 0
 
 
 def test_a_request_half_sent_at_sigterm_is_answered(start):
@@ -134,7 +135,7 @@ def test_a_request_half_sent_at_sigterm_is_answered(start):
         connection.send(data[30:])
         reply = connection.read_reply()
         assert (reply.status, reply.headers["connection"]) == (200, "close")
-    assert server.process.wait(60) == 0
+    assert server.process.wait(WAIT_SECONDS) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -144,7 +145,7 @@ def test_a_second_signal_ends_at_once(start, number):
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_event("drain")
         server.process.send_signal(number)
-        assert server.process.wait(60) == 128 + number
+        assert server.process.wait(WAIT_SECONDS) == 128 + number
 
 
 def test_drain_timeout(start):
@@ -157,7 +158,7 @@ def test_drain_timeout(start):
 def test_sigint_when_idle(start):
     server = start()
     server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(60) == 0
+    assert server.process.wait(WAIT_SECONDS) == 0
 
 
 def test_clients_that_left_do_not_hold_up_the_end(start):

@@ -11,15 +11,15 @@ import time
 
 import openai
 from raw_http import RawConnection, get, post
-from running_server import RunningServer
+from running_server import WAIT_SECONDS, RunningServer
 
 SHORT = {"query": "q", "documents": ["a"]}
 # Long enough to be found running, and never waited for.
 ENDLESS = {"query": "q", "documents": ["word " * 300] * 5000}
-LONG = {"query": "q", "documents": ["word " * 300] * 60}
+LONG = {"query": "q", "documents": ["word " * 300] * 30}
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=WAIT_SECONDS):
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it did not come to that"
@@ -76,10 +76,10 @@ def test_the_predicted_wait_is_bounded(start):
 def test_who_obeys_gets_in(start):
     server = start("--max-queued-requests", "1")
     client = openai.OpenAI(api_key="no-key", base_url=server.url + "/v1", max_retries=50)
-    texts = ["word " * 300] * 20
+    texts = ["word " * 300] * 5
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(lambda _: client.embeddings.create(model="any", input=texts), range(6)))
-    assert all(len(reply.data) == 20 for reply in replies)
+    assert all(len(reply.data) == 5 for reply in replies)
 
 
 def test_a_client_that_leaves_ends_its_work(start):
@@ -162,7 +162,7 @@ def drip(server, data: bytes) -> RawConnection:
         except TimeoutError:
             continue
         finally:
-            connection.socket.settimeout(60)
+            connection.socket.settimeout(WAIT_SECONDS)
         break
     return connection
 
@@ -198,7 +198,7 @@ def test_a_reader_that_does_not_read_is_left(start):
     server = start("--write-timeout", "1", "--min-bytes-per-second", "1000000000")
     with RawConnection(server) as connection:
         connection.send(post("/v1/embeddings", {"input": ["a"] * 2000}))
-        wait_until(lambda: server.metrics()["rescoldo_cancelled_total"] == 1, 120)
+        wait_until(lambda: server.metrics()["rescoldo_cancelled_total"] == 1)
     assert server.post("/v1/rerank", SHORT)[0] == 200
 
 
@@ -232,7 +232,7 @@ def test_newcomers_wait_while_all_connections_are_busy(start):
     except TimeoutError:
         pass
     busy.close()
-    waiting.socket.settimeout(60)
+    waiting.socket.settimeout(WAIT_SECONDS)
     assert waiting.read_reply().status == 200
     waiting.close()
 
@@ -278,7 +278,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(rescoldo, all_minilm_ember):
     dropped = [line for line in text.splitlines() if line.startswith("rescoldo_log_dropped_lines_total ")]
     assert float(dropped[0].split()[1]) > 0
     process.terminate()
-    assert process.wait(60) == 0
+    assert process.wait(WAIT_SECONDS) == 0
     process.stderr.close()
 
 

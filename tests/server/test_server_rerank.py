@@ -133,10 +133,10 @@ def test_scores_are_those_of_the_command_line_to_the_last_digit(server, rescoldo
 
 
 def test_many_documents(server):
-    documents = [f"document number {number}" for number in range(1000)]
+    documents = [f"document number {number}" for number in range(301)]
     reply = rerank(server, documents=documents)
-    assert len(reply["results"]) == 1000
-    assert reply["meta"]["billed_units"] == {"search_units": 10}
+    assert len(reply["results"]) == 301
+    assert reply["meta"]["billed_units"] == {"search_units": 4}
 
 
 @pytest.mark.parametrize(
