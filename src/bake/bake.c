@@ -78,14 +78,16 @@ static enum status write_form(const struct source *source, const struct ember_fo
 static enum status bake_source(const struct bake_options *options, const struct source *source,
                                struct file_writer *file, struct bake_report *report, struct error *error) {
     struct reference reference;
-    enum status status = reference_run(source, &options->progress, &reference, error);
+    enum status status =
+        reference_run(source, options->precision == PRECISION_INT8, &options->progress, &reference, error);
     if (status != STATUS_OK)
         return status;
     report->published_scores = reference.published_scores;
     report->published_score_deviation = reference.published_score_deviation;
-    const struct ember_form form = {options->precision, reference.golden, reference.rows, reference.columns};
+    const struct ember_form form = {options->precision, reference.golden, reference.rows, reference.columns,
+                                    &reference.calibration};
     status = write_form(source, &form, &options->progress, file, report, error);
-    free(reference.golden);
+    reference_free(&reference);
     if (status == STATUS_OK)
         status = test_written(file, &options->progress, report, error);
     if (status == STATUS_OK)

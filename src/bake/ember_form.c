@@ -26,6 +26,7 @@ static enum status write_weights(const struct source *source, const struct ember
         .golden = form->golden,
         .golden_rows = form->golden_rows,
         .golden_columns = form->golden_columns,
+        .calibration = form->calibration,
         .progress = progress,
     };
     enum status status = ember_writer_begin_section(writer, "weights", error);

@@ -12,6 +12,7 @@ struct ember_form {
     enum precision precision;
     const float *golden; /* [golden_rows][golden_columns], NULL: none */
     size_t golden_rows, golden_columns;
+    const struct calibration *calibration; /* int8 only */
 };
 
 struct ember_sizes {

@@ -67,7 +67,7 @@ static enum status run_model(const struct model *model, const struct source *sou
 }
 
 /* Maps and opens the ember in memory, and runs it. */
-static enum status run_ember(const struct file_writer *ember, const struct source *source,
+static enum status run_ember(const struct file_writer *ember, const struct source *source, bool calibrate,
                              const struct bake_progress *progress, struct reference *reference,
                              struct error *error) {
     struct file_mapping mapping;
@@ -78,13 +78,15 @@ static enum status run_ember(const struct file_writer *ember, const struct sourc
     status = model_open_bytes(mapping.bytes, "the float32 form", NULL, &model, error);
     if (status == STATUS_OK) {
         status = run_model(model, source, progress, reference, error);
+        if (status == STATUS_OK && calibrate)
+            status = calibration_run(model, progress, &reference->calibration, error);
         model_close(model);
     }
     file_unmap(&mapping);
     return status;
 }
 
-enum status reference_run(const struct source *source, const struct bake_progress *progress,
+enum status reference_run(const struct source *source, bool calibrate, const struct bake_progress *progress,
                           struct reference *reference, struct error *error) {
     *reference = (struct reference){0};
     struct file_writer ember;
@@ -96,13 +98,17 @@ enum status reference_run(const struct source *source, const struct bake_progres
         return status;
     status = ember_form_write(source, &form, progress, &ember, &lists, &sizes, error);
     if (status == STATUS_OK)
-        status = run_ember(&ember, source, progress, reference, error);
+        status = run_ember(&ember, source, calibrate, progress, reference, error);
     json_decref(lists.tensors);
     json_decref(lists.quantization);
     file_writer_abort(&ember);
-    if (status != STATUS_OK) {
-        free(reference->golden);
-        *reference = (struct reference){0};
-    }
+    if (status != STATUS_OK)
+        reference_free(reference);
     return status;
+}
+
+void reference_free(struct reference *reference) {
+    free(reference->golden);
+    calibration_free(&reference->calibration);
+    *reference = (struct reference){0};
 }

@@ -32,9 +32,14 @@ enum status tensor_writer_open(struct tensor_writer *writer, const struct safete
     writer->packed = calloc((size_t)BLOCK_ROWS * widest, sizeof(float));
     writer->scales = calloc(longest, sizeof *writer->scales);
     writer->compensation = calloc(longest, sizeof *writer->compensation);
+    writer->largest = calloc(widest, sizeof *writer->largest);
+    writer->bias_shift = calloc(longest, sizeof *writer->bias_shift);
+    writer->balance.middle = calloc(widest, sizeof(float));
+    writer->balance.stretch = calloc(widest, sizeof(float));
     if (writer->tensors == NULL || writer->quantization == NULL || writer->rows == NULL ||
         writer->restored == NULL || writer->packed == NULL || writer->scales == NULL ||
-        writer->compensation == NULL)
+        writer->compensation == NULL || writer->largest == NULL || writer->bias_shift == NULL ||
+        writer->balance.middle == NULL || writer->balance.stretch == NULL)
         return out_of_memory(error);
     return STATUS_OK;
 }
@@ -47,6 +52,10 @@ void tensor_writer_close(struct tensor_writer *writer) {
     free(writer->packed);
     free(writer->scales);
     free(writer->compensation);
+    free(writer->largest);
+    free(writer->bias_shift);
+    free(writer->balance.middle);
+    free(writer->balance.stretch);
     *writer = (struct tensor_writer){0};
 }
 
@@ -170,22 +179,109 @@ static enum status list_error(struct tensor_writer *writer, const char *name,
     return STATUS_OK;
 }
 
-static enum status quantize_part(struct tensor_writer *writer, const struct linear_part *part,
-                                 uint32_t inputs, uint32_t first_output, struct quantization_error *measured,
+/* Stretches a block of weights for the transformed input, and adds up what the input's middle contributes. */
+static void stretch_block(struct tensor_writer *writer, uint32_t inputs, float *bias_shift) {
+    const struct balance *balance = &writer->balance;
+    for (uint32_t r = 0; r < BLOCK_ROWS; r++) {
+        float *row = writer->rows + (size_t)r * inputs;
+        double shift = 0;
+        for (uint32_t k = 0; k < inputs; k++) {
+            shift += (double)row[k] * (double)balance->middle[k];
+            row[k] *= balance->stretch[k];
+        }
+        bias_shift[r] = (float)shift;
+    }
+}
+
+/* Rounding the weights moves every output by (W - W') u; its mean over texts is known and goes into the bias
+ * (Nagel et al. 2019, Data-Free Quantization, arXiv 1906.04721, section 4.2). Mean-pooled outputs would add
+ * it up. */
+static void correct_bias(const struct tensor_writer *writer, const struct linear_source *linear,
+                         float *bias_shift) {
+    const struct balance *balance = &writer->balance;
+    for (uint32_t r = 0; r < BLOCK_ROWS; r++) {
+        size_t row = (size_t)r * linear->inputs;
+        double shift = 0;
+        for (uint32_t k = 0; k < linear->inputs; k++) {
+            double u = (linear->ranges->mean[k] - (double)balance->middle[k]) / (double)balance->stretch[k];
+            shift += ((double)writer->rows[row + k] - (double)writer->restored[row + k]) * u;
+        }
+        bias_shift[r] += (float)shift;
+    }
+}
+
+static void relax_block(const struct tensor_writer *writer, uint32_t inputs, float *rows) {
+    for (size_t i = 0; i < (size_t)BLOCK_ROWS * inputs; i++)
+        rows[i] /= writer->balance.stretch[i % inputs];
+}
+
+static enum status quantize_part(struct tensor_writer *writer, const struct linear_source *linear,
+                                 uint32_t part, uint32_t first_output, struct quantization_error *measured,
                                  struct error *error) {
     const struct safetensor *tensor;
-    enum status status = find_source(writer, part->weight, part->outputs, inputs, &tensor, error);
-    for (uint32_t first = 0; status == STATUS_OK && first < part->outputs; first += BLOCK_ROWS) {
+    uint32_t inputs = linear->inputs, outputs = linear->parts[part].outputs;
+    enum status status = find_source(writer, linear->parts[part].weight, outputs, inputs, &tensor, error);
+    for (uint32_t first = 0; status == STATUS_OK && first < outputs; first += BLOCK_ROWS) {
         status = read_rows(writer, tensor, first, BLOCK_ROWS, inputs, error);
         if (status != STATUS_OK)
             return status;
-        float *scales = writer->scales + first_output + first;
+        uint32_t output = first_output + first;
+        stretch_block(writer, inputs, writer->bias_shift + output);
+        float *scales = writer->scales + output;
         pack_linear_int8(writer->rows, BLOCK_ROWS, inputs, writer->packed, scales,
-                         writer->compensation + first_output + first);
+                         writer->compensation + output);
         unpack_linear_int8(writer->packed, scales, BLOCK_ROWS, inputs, writer->restored);
+        correct_bias(writer, linear, writer->bias_shift + output);
+        relax_block(writer, inputs, writer->rows);
+        relax_block(writer, inputs, writer->restored);
         measure_error(measured, writer->rows, writer->restored, (size_t)BLOCK_ROWS * inputs);
         status = ember_writer_write(writer->ember, writer->packed, (size_t)BLOCK_ROWS * inputs, error);
     }
+    return status;
+}
+
+/* The largest magnitude of each input column over the outputs of all parts. */
+static enum status find_largest(struct tensor_writer *writer, const struct linear_source *linear,
+                                struct error *error) {
+    memset(writer->largest, 0, linear->inputs * sizeof *writer->largest);
+    enum status status = STATUS_OK;
+    for (uint32_t part = 0; status == STATUS_OK && part < linear->count; part++) {
+        const struct safetensor *tensor;
+        uint32_t outputs = linear->parts[part].outputs;
+        status = find_source(writer, linear->parts[part].weight, outputs, linear->inputs, &tensor, error);
+        for (uint32_t first = 0; status == STATUS_OK && first < outputs; first += BLOCK_ROWS) {
+            status = read_rows(writer, tensor, first, BLOCK_ROWS, linear->inputs, error);
+            for (size_t i = 0; status == STATUS_OK && i < (size_t)BLOCK_ROWS * linear->inputs; i++)
+                writer->largest[i % linear->inputs] =
+                    fmaxf(writer->largest[i % linear->inputs], fabsf(writer->rows[i]));
+        }
+    }
+    return status;
+}
+
+static enum status write_suffixed(struct tensor_writer *writer, const char *name, const char *suffix,
+                                  const char *type, const void *values, size_t count, struct error *error) {
+    char tensor_name[TENSOR_NAME_SIZE];
+    snprintf(tensor_name, sizeof tensor_name, "%s.%s", name, suffix);
+    return write_vector(writer, tensor_name, type, values, count, error);
+}
+
+/* Chooses the transform and writes it in the form that the kernels apply: u = x * scale + shift. */
+static enum status write_transform(struct tensor_writer *writer, const char *name,
+                                   const struct linear_source *linear, struct error *error) {
+    struct balance *balance = &writer->balance;
+    enum status status = find_largest(writer, linear, error);
+    if (status != STATUS_OK)
+        return status;
+    balance_choose(linear->ranges, writer->largest, linear->after_gelu, balance);
+    float *scale = writer->restored, *shift = writer->restored + linear->inputs;
+    for (uint32_t k = 0; k < linear->inputs; k++) {
+        scale[k] = 1 / balance->stretch[k];
+        shift[k] = -balance->middle[k] / balance->stretch[k];
+    }
+    status = write_suffixed(writer, name, "input_scale", "f32", scale, linear->inputs, error);
+    if (status == STATUS_OK)
+        status = write_suffixed(writer, name, "input_shift", "f32", shift, linear->inputs, error);
     return status;
 }
 
@@ -196,9 +292,15 @@ static enum status write_linear_int8(struct tensor_writer *writer, const char *n
     struct quantization_error measured = {0};
     uint64_t offset;
     uint32_t first_output = 0;
-    enum status status = begin_tensor(writer, &offset, error);
+    enum status status = STATUS_OK;
+    if (linear->transformed)
+        status = write_transform(writer, name, linear, error);
+    else
+        balance_none(linear->inputs, &writer->balance);
+    if (status == STATUS_OK)
+        status = begin_tensor(writer, &offset, error);
     for (uint32_t i = 0; status == STATUS_OK && i < linear->count; i++) {
-        status = quantize_part(writer, &linear->parts[i], linear->inputs, first_output, &measured, error);
+        status = quantize_part(writer, linear, i, first_output, &measured, error);
         first_output += linear->parts[i].outputs;
     }
     if (status == STATUS_OK)
@@ -206,12 +308,11 @@ static enum status write_linear_int8(struct tensor_writer *writer, const char *n
             end_tensor(writer, tensor_name, offset, "i8", "panels", linear->outputs, linear->inputs, error);
     if (status == STATUS_OK)
         status = list_error(writer, tensor_name, &measured, error);
-    snprintf(tensor_name, sizeof tensor_name, "%s.scales", name);
     if (status == STATUS_OK)
-        status = write_vector(writer, tensor_name, "f32", writer->scales, linear->outputs, error);
-    snprintf(tensor_name, sizeof tensor_name, "%s.compensation", name);
+        status = write_suffixed(writer, name, "scales", "f32", writer->scales, linear->outputs, error);
     if (status == STATUS_OK)
-        status = write_vector(writer, tensor_name, "i32", writer->compensation, linear->outputs, error);
+        status =
+            write_suffixed(writer, name, "compensation", "i32", writer->compensation, linear->outputs, error);
     return status;
 }
 
@@ -245,7 +346,8 @@ static enum status write_linear_f32(struct tensor_writer *writer, const char *na
 }
 
 static enum status write_bias(struct tensor_writer *writer, const char *name,
-                              const struct linear_source *linear, struct error *error) {
+                              const struct linear_source *linear, const float *bias_shift,
+                              struct error *error) {
     uint64_t offset;
     enum status status = begin_tensor(writer, &offset, error);
     for (uint32_t i = 0; status == STATUS_OK && i < linear->count; i++) {
@@ -254,6 +356,8 @@ static enum status write_bias(struct tensor_writer *writer, const char *name,
         status = find_source(writer, part->bias, part->outputs, 0, &tensor, error);
         if (status == STATUS_OK)
             status = read_rows(writer, tensor, 0, part->outputs, 1, error);
+        for (uint32_t c = 0; status == STATUS_OK && bias_shift != NULL && c < part->outputs; c++)
+            writer->rows[c] += *bias_shift++;
         if (status == STATUS_OK)
             status = ember_writer_write(writer->ember, writer->rows, part->outputs * sizeof(float), error);
     }
@@ -269,7 +373,8 @@ enum status tensor_write_linear(struct tensor_writer *writer, const char *name, 
     enum status status = precision == PRECISION_INT8 ? write_linear_int8(writer, name, linear, error)
                                                      : write_linear_f32(writer, name, linear, error);
     if (status == STATUS_OK)
-        status = write_bias(writer, name, linear, error);
+        status =
+            write_bias(writer, name, linear, precision == PRECISION_INT8 ? writer->bias_shift : NULL, error);
     return status;
 }
 

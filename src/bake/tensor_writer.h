@@ -3,6 +3,7 @@
 #ifndef RESCOLDO_BAKE_TENSOR_WRITER_H
 #define RESCOLDO_BAKE_TENSOR_WRITER_H
 
+#include "bake/balance.h"
 #include "bake/progress.h"
 #include "base/compiler.h"
 #include "base/status.h"
@@ -23,11 +24,14 @@ struct tensor_writer {
     uint32_t written, expected;     /* tensors, for progress */
 
     /* One block of rows of the widest matrix, and vectors of the longest layer or table. */
-    float *rows;           /* [block][widest] as published */
-    float *restored;       /* [block][widest] what the quantized values stand for */
-    void *packed;          /* room for [block][widest] floats */
-    float *scales;         /* [longest] */
-    int32_t *compensation; /* [longest] */
+    float *rows;            /* [block][widest] as published */
+    float *restored;        /* [block][widest] what the quantized values stand for */
+    void *packed;           /* room for [block][widest] floats */
+    float *scales;          /* [longest] */
+    int32_t *compensation;  /* [longest] */
+    float *largest;         /* [widest] of a column of the weights */
+    float *bias_shift;      /* [longest] what a transform adds to the bias */
+    struct balance balance; /* [widest] */
 };
 
 /* One published matrix [outputs][inputs] with its bias [outputs]. */
@@ -42,6 +46,10 @@ struct linear_source {
     uint32_t count;
     uint32_t outputs; /* of all parts */
     uint32_t inputs;
+    /* int8: what the input's columns look like. */
+    const struct column_ranges *ranges;
+    bool transformed; /* the input is transformed before it is quantized (bake/balance.h) */
+    bool after_gelu;
 };
 
 /* widest: the most columns of any matrix; longest: the most rows of any. Release with tensor_writer_close,
@@ -66,7 +74,9 @@ MUST_CHECK enum status tensor_write_embedding_int8(struct tensor_writer *writer,
                                                    const char *source_name, size_t rows, size_t columns,
                                                    struct error *error);
 
-/* Writes NAME.weight in panels, for int8 NAME.scales and NAME.compensation, and NAME.bias. */
+/* Writes NAME.weight in panels, for int8 NAME.scales and NAME.compensation, and NAME.bias; for int8 with
+ * ranges also NAME.input_scale and NAME.input_shift, which the weights and the bias then take into account.
+ */
 MUST_CHECK enum status tensor_write_linear(struct tensor_writer *writer, const char *name,
                                            enum precision precision, const struct linear_source *linear,
                                            struct error *error);

@@ -22,11 +22,10 @@ static void add_part(struct linear_source *linear, const char *prefix, const cha
 
 /* A linear layer published as one matrix. */
 static enum status write_linear(struct weights_writer *writer, const char *name, const char *source_name,
-                                uint32_t outputs, uint32_t inputs, enum precision precision,
+                                uint32_t outputs, struct linear_source *linear, enum precision precision,
                                 struct error *error) {
-    struct linear_source linear = {.inputs = inputs};
-    add_part(&linear, writer->prefix, source_name, outputs);
-    return tensor_write_linear(&writer->tensors, name, precision, &linear, error);
+    add_part(linear, writer->prefix, source_name, outputs);
+    return tensor_write_linear(&writer->tensors, name, precision, linear, error);
 }
 
 static enum status write_norm(struct weights_writer *writer, const char *name, const char *source_name,
@@ -69,6 +68,17 @@ static enum status write_embeddings(struct weights_writer *writer, struct error 
     return status;
 }
 
+/* Names the ranges of a quantized layer's input. */
+static void set_ranges(const struct weights_writer *writer, struct linear_source *linear, uint32_t layer,
+                       enum encoder_site site) {
+    if (writer->request->precision != PRECISION_INT8)
+        return;
+    linear->ranges = calibration_ranges(writer->request->calibration, layer, site);
+    /* The columns of attention's output are alike. */
+    linear->transformed = site != ENCODER_ATTENTION_OUTPUT_INPUT;
+    linear->after_gelu = site == ENCODER_OUTPUT_INPUT;
+}
+
 static enum status write_query_key_value(struct weights_writer *writer, uint32_t layer, struct error *error) {
     static const char *const parts[TENSOR_MAX_LINEAR_PARTS] = {"query", "key", "value"};
     uint32_t hidden = writer->request->description->shape.hidden_size;
@@ -78,6 +88,7 @@ static enum status write_query_key_value(struct weights_writer *writer, uint32_t
         snprintf(name, sizeof name, "encoder.layer.%u.attention.self.%s", layer, parts[i]);
         add_part(&linear, writer->prefix, name, hidden);
     }
+    set_ranges(writer, &linear, layer, ENCODER_QUERY_KEY_VALUE_INPUT);
     snprintf(name, sizeof name, "layers.%u.query_key_value", layer);
     return tensor_write_linear(&writer->tensors, name, writer->request->precision, &linear, error);
 }
@@ -87,20 +98,26 @@ static enum status write_layer(struct weights_writer *writer, uint32_t layer, st
     const struct {
         const char *name, *source;
         uint32_t outputs, inputs; /* 0: a layer normalization */
+        enum encoder_site site;
     } parts[] = {
-        {"attention_output", "attention.output.dense", shape->hidden_size, shape->hidden_size},
-        {"attention_norm", "attention.output.LayerNorm", 0, 0},
-        {"intermediate", "intermediate.dense", shape->intermediate_size, shape->hidden_size},
-        {"output", "output.dense", shape->hidden_size, shape->intermediate_size},
-        {"output_norm", "output.LayerNorm", 0, 0},
+        {"attention_output", "attention.output.dense", shape->hidden_size, shape->hidden_size,
+         ENCODER_ATTENTION_OUTPUT_INPUT},
+        {"attention_norm", "attention.output.LayerNorm", 0, 0, ENCODER_SITES},
+        {"intermediate", "intermediate.dense", shape->intermediate_size, shape->hidden_size,
+         ENCODER_INTERMEDIATE_INPUT},
+        {"output", "output.dense", shape->hidden_size, shape->intermediate_size, ENCODER_OUTPUT_INPUT},
+        {"output_norm", "output.LayerNorm", 0, 0, ENCODER_SITES},
     };
     enum status status = write_query_key_value(writer, layer, error);
     for (size_t i = 0; status == STATUS_OK && i < sizeof parts / sizeof parts[0]; i++) {
         char name[TENSOR_NAME_SIZE / 2], source[TENSOR_NAME_SIZE / 2];
         snprintf(name, sizeof name, "layers.%u.%s", layer, parts[i].name);
         snprintf(source, sizeof source, "encoder.layer.%u.%s", layer, parts[i].source);
+        struct linear_source linear = {.inputs = parts[i].inputs};
+        if (parts[i].outputs != 0)
+            set_ranges(writer, &linear, layer, parts[i].site);
         status = parts[i].outputs == 0 ? write_norm(writer, name, source, error)
-                                       : write_linear(writer, name, source, parts[i].outputs, parts[i].inputs,
+                                       : write_linear(writer, name, source, parts[i].outputs, &linear,
                                                       writer->request->precision, error);
     }
     return status;
@@ -111,7 +128,9 @@ static enum status write_head(struct weights_writer *writer, struct error *error
     if (writer->request->description->kind != MODEL_CROSS_ENCODER)
         return STATUS_OK;
     uint32_t hidden = writer->request->description->shape.hidden_size;
-    enum status status = write_linear(writer, "pooler", "pooler.dense", hidden, hidden, PRECISION_F32, error);
+    struct linear_source pooler = {.inputs = hidden};
+    enum status status =
+        write_linear(writer, "pooler", "pooler.dense", hidden, &pooler, PRECISION_F32, error);
     if (status == STATUS_OK)
         status =
             tensor_write_rows(&writer->tensors, "classifier.weight", "classifier.weight", 1, hidden, error);
@@ -152,10 +171,11 @@ static uint32_t larger(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-/* Tensors the model will have: per linear layer 4 (int8) or 2 (f32), per norm 2. */
+/* Tensors the model will have: per linear layer 4 (int8, with a transform 6) or 2 (f32), per norm
+ * 2. */
 static uint32_t expected_tensors(const struct weights_request *request) {
     bool int8 = request->precision == PRECISION_INT8;
-    uint32_t count = (int8 ? 6u : 5u) + request->description->shape.layers * (int8 ? 20u : 12u);
+    uint32_t count = (int8 ? 6u : 5u) + request->description->shape.layers * (int8 ? 26u : 12u);
     count += request->description->kind == MODEL_CROSS_ENCODER ? 4u : 0u;
     return count + (request->golden != NULL ? 1u : 0u);
 }

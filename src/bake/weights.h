@@ -2,6 +2,7 @@
 #ifndef RESCOLDO_BAKE_WEIGHTS_H
 #define RESCOLDO_BAKE_WEIGHTS_H
 
+#include "bake/calibration.h"
 #include "bake/progress.h"
 #include "base/compiler.h"
 #include "base/status.h"
@@ -18,6 +19,7 @@ struct weights_request {
     /* Reference outputs [golden_rows][golden_columns] to store as "golden.outputs"; NULL: none. */
     const float *golden;
     size_t golden_rows, golden_columns;
+    const struct calibration *calibration; /* int8 only */
     const struct bake_progress *progress;
 };
 

@@ -23,11 +23,11 @@ struct encoder {
     struct activations gathered;     /* its rows of [CLS] tokens */
     struct activations attended;     /* the context, quantized; shares the memory of `intermediate` */
     struct activations intermediate; /* [intermediate_size] */
-    float *output_bias;              /* [layers][hidden_size]: struct kernels, linear_normalize */
 
     /* float32 only */
     float *addend;           /* [hidden_size] */
     float *intermediate_f32; /* [intermediate_size] */
+    struct encoder_observer observer;
 };
 
 /* Hands out the pieces of an arena, or, without one, only adds up their sizes: the two can never disagree. */
@@ -66,21 +66,6 @@ static void lay_out(struct encoder *encoder, struct layout *layout) {
     if (shape->intermediate_size < shape->hidden_size)
         encoder->attended = take_activations(layout, rows, shape->hidden_size);
     encoder->attended.columns = shape->hidden_size;
-    encoder->output_bias = take(layout, (size_t)shape->layers * shape->hidden_size, sizeof(float));
-}
-
-/* GELU's output is stored from -KERNEL_GELU_OFFSET on; what that constant contributes to the next layer's
- * sums is known beforehand: -offset * scale * (sum of the column's weights), and compensation is -128 times
- * that sum. */
-static void fold_gelu_offset(struct encoder *encoder) {
-    const struct model *model = encoder->model;
-    for (uint32_t l = 0; l < model->shape.layers; l++) {
-        const struct linear *output = &model->layers[l].output;
-        float *bias = encoder->output_bias + (size_t)l * output->outputs;
-        for (uint32_t c = 0; c < output->outputs; c++)
-            bias[c] = output->bias[c] +
-                      KERNEL_GELU_OFFSET * output->scales[c] * ((float)output->compensation[c] / 128.0f);
-    }
 }
 
 enum status encoder_create(const struct model *model, const struct kernels *kernels,
@@ -102,8 +87,6 @@ enum status encoder_create(const struct model *model, const struct kernels *kern
         return error_add_context(error, status, "an encoder for batches of %u tokens", max_batch_tokens);
     }
     lay_out(encoder, &(struct layout){.arena = &encoder->arena});
-    if (model->precision == PRECISION_INT8)
-        fold_gelu_offset(encoder);
     *created = encoder;
     return STATUS_OK;
 }
@@ -121,6 +104,10 @@ size_t encoder_memory(const struct encoder *encoder) {
 
 const struct kernels *encoder_kernels(const struct encoder *encoder) {
     return encoder->kernels;
+}
+
+void encoder_observe(struct encoder *encoder, const struct encoder_observer *observer) {
+    encoder->observer = *observer;
 }
 
 static enum status check_sequences(const struct encoder *encoder, const struct sequence *sequences,
@@ -241,14 +228,18 @@ static void run_layer_int8(struct encoder *encoder, const struct layer_pass *pas
     }
     attend_int8(encoder, pass);
     struct normalization norm = normalization_of(encoder, &layer->attention_norm);
-    kernels->quantize(encoder->context, hidden_size, pass->rows, &encoder->attended);
-    kernels->linear_normalize(&layer->attention_output, layer->attention_output.bias, 0, &encoder->attended,
-                              pass->rows, &norm, encoder->residual, &encoder->hidden);
-    kernels->linear_gelu(&layer->intermediate, &encoder->hidden, pass->rows, &encoder->intermediate,
-                         encoder->scratch);
+    kernels->quantize(encoder->context, hidden_size, pass->rows, &layer->attention_output.transform,
+                      &encoder->attended, encoder->scratch);
+    kernels->linear_normalize(&layer->attention_output, 0, &encoder->attended, pass->rows, &norm,
+                              encoder->residual, &layer->intermediate.transform, &encoder->hidden,
+                              encoder->scratch);
+    kernels->linear_gelu(&layer->intermediate, &encoder->hidden, pass->rows, &layer->output.transform,
+                         &encoder->intermediate, encoder->scratch);
     norm = normalization_of(encoder, &layer->output_norm);
-    kernels->linear_normalize(&layer->output, encoder->output_bias + pass->index * hidden_size, 1,
-                              &encoder->intermediate, pass->rows, &norm, encoder->residual, &encoder->hidden);
+    bool is_last = pass->index + 1 == encoder->model->shape.layers;
+    kernels->linear_normalize(&layer->output, 1, &encoder->intermediate, pass->rows, &norm, encoder->residual,
+                              is_last ? NULL : &layer[1].query_key_value.transform,
+                              is_last ? NULL : &encoder->hidden, encoder->scratch);
 }
 
 static void linear_rows_f32(struct encoder *encoder, const struct linear *linear, const float *input,
@@ -275,22 +266,32 @@ static void attend_f32(struct encoder *encoder, const struct layer_pass *pass) {
     }
 }
 
+static void show(const struct encoder *encoder, const struct layer_pass *pass, enum encoder_site site,
+                 const float *rows, size_t count) {
+    if (encoder->observer.observe != NULL)
+        encoder->observer.observe(encoder->observer.context, pass->index, site, rows, count);
+}
+
 static void run_layer_f32(struct encoder *encoder, const struct layer_pass *pass) {
     const struct kernels *kernels = encoder->kernels;
     const struct encoder_layer *layer = pass->layer;
     size_t hidden_size = encoder->model->shape.hidden_size;
     size_t row_size = hidden_size * sizeof(float);
+    show(encoder, pass, ENCODER_QUERY_KEY_VALUE_INPUT, encoder->residual, pass->tokens);
     if (pass->first_rows_only)
         gather_first_rows(encoder->residual, encoder->addend, row_size, pass->sequences,
                           pass->sequence_count);
     attend_f32(encoder, pass);
     if (pass->first_rows_only)
         memcpy(encoder->residual, encoder->addend, pass->rows * row_size);
+    show(encoder, pass, ENCODER_ATTENTION_OUTPUT_INPUT, encoder->context, pass->rows);
     linear_rows_f32(encoder, &layer->attention_output, encoder->context, pass->rows, encoder->addend);
     struct normalization norm = normalization_of(encoder, &layer->attention_norm);
     kernels->normalize_f32(&norm, encoder->addend, pass->rows, encoder->residual);
+    show(encoder, pass, ENCODER_INTERMEDIATE_INPUT, encoder->residual, pass->rows);
     linear_rows_f32(encoder, &layer->intermediate, encoder->residual, pass->rows, encoder->intermediate_f32);
     kernels->gelu_f32(encoder->intermediate_f32, pass->rows * layer->intermediate.outputs);
+    show(encoder, pass, ENCODER_OUTPUT_INPUT, encoder->intermediate_f32, pass->rows);
     linear_rows_f32(encoder, &layer->output, encoder->intermediate_f32, pass->rows, encoder->addend);
     norm = normalization_of(encoder, &layer->output_norm);
     kernels->normalize_f32(&norm, encoder->addend, pass->rows, encoder->residual);
@@ -327,7 +328,9 @@ enum status encoder_run(struct encoder *encoder, const struct sequence *sequence
     bool needs_all_rows = model->kind == MODEL_EMBEDDER && model->pooling == POOLING_MEAN;
     embed(encoder, sequences, count);
     if (model->precision == PRECISION_INT8)
-        encoder->kernels->quantize(encoder->residual, model->shape.hidden_size, tokens, &encoder->hidden);
+        encoder->kernels->quantize(encoder->residual, model->shape.hidden_size, tokens,
+                                   &model->layers[0].query_key_value.transform, &encoder->hidden,
+                                   encoder->scratch);
     for (uint32_t l = 0; l < model->shape.layers; l++) {
         bool first_rows_only = !needs_all_rows && l + 1 == model->shape.layers;
         struct layer_pass pass = {

@@ -28,6 +28,24 @@ void encoder_destroy(struct encoder *encoder);
 size_t encoder_memory(const struct encoder *encoder);
 const struct kernels *encoder_kernels(const struct encoder *encoder);
 
+/* The places whose activations enter a quantized layer. */
+enum encoder_site {
+    ENCODER_QUERY_KEY_VALUE_INPUT,  /* [hidden_size] */
+    ENCODER_ATTENTION_OUTPUT_INPUT, /* [hidden_size] */
+    ENCODER_INTERMEDIATE_INPUT,     /* [hidden_size] */
+    ENCODER_OUTPUT_INPUT,           /* [intermediate_size], after GELU */
+    ENCODER_SITES,
+};
+
+/* Is shown every row of activations at a site, in a float32 model only. */
+struct encoder_observer {
+    void (*observe)(void *context, uint32_t layer, enum encoder_site site, const float *rows, size_t count);
+    void *context;
+};
+
+/* From the next run on; an observe of NULL ends it. */
+void encoder_observe(struct encoder *encoder, const struct encoder_observer *observer);
+
 /* Runs sequences whose tokens sum to at most max_batch_tokens and writes one logit each (cross-encoder,
  * outputs [count]) or one vector each (embedder, outputs [count][hidden_size]). A sequence's output has the
  * same bits whatever else is in the batch. Fails only on sequences that break these bounds or hold an id

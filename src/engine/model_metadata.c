@@ -205,6 +205,17 @@ static enum status read_embeddings(struct tensor_table *table, struct model *mod
     return status;
 }
 
+/* The transform of a quantized layer's input; attention's output has none. */
+static enum status read_transform(struct tensor_table *table, const char *prefix, struct linear *linear,
+                                  struct error *error) {
+    enum status status =
+        find_rows_f32(table, prefix, "input_scale", linear->inputs, 0, &linear->transform.scale, error);
+    if (status == STATUS_OK)
+        status =
+            find_rows_f32(table, prefix, "input_shift", linear->inputs, 0, &linear->transform.shift, error);
+    return status;
+}
+
 static enum status read_layer(struct tensor_table *table, const struct model *model, uint32_t number,
                               struct encoder_layer *layer, struct error *error) {
     uint32_t hidden = model->shape.hidden_size, intermediate = model->shape.intermediate_size;
@@ -212,11 +223,12 @@ static enum status read_layer(struct tensor_table *table, const struct model *mo
         const char *name;
         uint32_t outputs, inputs;
         struct linear *linear;
+        bool transformed;
     } linears[] = {
-        {"query_key_value", 3 * hidden, hidden, &layer->query_key_value},
-        {"attention_output", hidden, hidden, &layer->attention_output},
-        {"intermediate", intermediate, hidden, &layer->intermediate},
-        {"output", hidden, intermediate, &layer->output},
+        {"query_key_value", 3 * hidden, hidden, &layer->query_key_value, true},
+        {"attention_output", hidden, hidden, &layer->attention_output, false},
+        {"intermediate", intermediate, hidden, &layer->intermediate, true},
+        {"output", hidden, intermediate, &layer->output, true},
     };
     char prefix[TENSOR_NAME_SIZE / 2];
     enum status status = STATUS_OK;
@@ -224,6 +236,8 @@ static enum status read_layer(struct tensor_table *table, const struct model *mo
         snprintf(prefix, sizeof prefix, "layers.%u.%s", number, linears[i].name);
         status = read_linear(table, prefix, model->precision, linears[i].outputs, linears[i].inputs,
                              linears[i].linear, error);
+        if (status == STATUS_OK && linears[i].transformed && model->precision == PRECISION_INT8)
+            status = read_transform(table, prefix, linears[i].linear, error);
     }
     snprintf(prefix, sizeof prefix, "layers.%u.attention_norm", number);
     if (status == STATUS_OK)

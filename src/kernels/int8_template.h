@@ -62,41 +62,52 @@ KERNEL_INLINE void quantize_row(const float *row, size_t size, float largest, ui
         i32_store_bytes(values + i, i32_add(f32_round(f32_mul(f32_load(row + i), factor)), offset));
 }
 
-KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t count,
-                                    const struct activations *quantized) {
-    size_t size = quantized->columns;
-    for (size_t r = 0; r < count; r++) {
-        const float *row = rows + r * stride;
-        lanes_f32 largest = f32_set(0);
-        for (size_t i = 0; i < size; i += 16)
-            largest = absolute_maximum(largest, f32_load(row + i));
-        quantize_row(row, size, f32_reduce_max(largest), quantized->values + r * size, quantized->scales + r);
-    }
+KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, const struct input_transform *transform, size_t column) {
+    if (transform->scale == NULL)
+        return x;
+    return f32_fma(x, f32_load(transform->scale + column), f32_load(transform->shift + column));
 }
 
-/* Layer normalization of one row in place; returns the largest magnitude of the result. */
-KERNEL_INLINE float normalize_row(const struct normalization *normalization, float *row) {
+/* Row r of an activation matrix: row -> transformed row in scratch -> bytes. */
+KERNEL_INLINE void transform_and_quantize(const float *row, const struct input_transform *transform, size_t r,
+                                          const struct activations *quantized, void *scratch) {
+    size_t size = quantized->columns;
+    float *changed = scratch;
+    lanes_f32 largest = f32_set(0);
+    for (size_t i = 0; i < size; i += 16) {
+        lanes_f32 u = transformed(f32_load(row + i), transform, i);
+        f32_store(changed + i, u);
+        largest = absolute_maximum(largest, u);
+    }
+    quantize_row(changed, size, f32_reduce_max(largest), quantized->values + r * size, quantized->scales + r);
+}
+
+KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t count,
+                                    const struct input_transform *transform,
+                                    const struct activations *quantized, void *scratch) {
+    for (size_t r = 0; r < count; r++)
+        transform_and_quantize(rows + r * stride, transform, r, quantized, scratch);
+}
+
+/* Layer normalization of one row in place. */
+KERNEL_INLINE void normalize_row(const struct normalization *normalization, float *row) {
     size_t size = normalization->size;
     lanes_f32 sum = f32_set(0);
     for (size_t i = 0; i < size; i += 16)
         sum = f32_add(sum, f32_load(row + i));
-    float mean = f32_reduce_add(sum) / (float)size;
-    lanes_f32 means = f32_set(mean);
+    lanes_f32 mean = f32_set(f32_reduce_add(sum) / (float)size);
     lanes_f32 squares = f32_set(0);
     for (size_t i = 0; i < size; i += 16) {
-        lanes_f32 centred = f32_sub(f32_load(row + i), means);
+        lanes_f32 centred = f32_sub(f32_load(row + i), mean);
         squares = f32_fma(centred, centred, squares);
     }
     float variance = f32_reduce_add(squares) / (float)size;
     lanes_f32 inverse = f32_set(1.0f / sqrtf(variance + normalization->epsilon));
-    lanes_f32 largest = f32_set(0);
     for (size_t i = 0; i < size; i += 16) {
-        lanes_f32 unit = f32_mul(f32_sub(f32_load(row + i), means), inverse);
-        lanes_f32 y = f32_fma(unit, f32_load(normalization->weight + i), f32_load(normalization->bias + i));
-        f32_store(row + i, y);
-        largest = absolute_maximum(largest, y);
+        lanes_f32 unit = f32_mul(f32_sub(f32_load(row + i), mean), inverse);
+        f32_store(row + i,
+                  f32_fma(unit, f32_load(normalization->weight + i), f32_load(normalization->bias + i)));
     }
-    return f32_reduce_max(largest);
 }
 
 KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
@@ -116,7 +127,7 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
             lanes_f32 place = f32_add(f32_load(position + i), f32_load(segment + i));
             f32_store(row + i, f32_add(word, place));
         }
-        (void)normalize_row(normalization, row);
+        normalize_row(normalization, row);
     }
 }
 
@@ -150,22 +161,20 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
     }
 }
 
-KERNEL_INLINE void quantize_gelu_row(const float *row, size_t size, float largest, uint8_t *values,
-                                     float *scale) {
-    float range = largest + KERNEL_GELU_OFFSET;
-    float inverse = range > 0 ? 255.0f / range : 0;
-    *scale = range / 255.0f;
+/* A row of values >= 0 to unsigned bytes. */
+KERNEL_INLINE void quantize_unsigned_row(const float *row, size_t size, float largest, uint8_t *values,
+                                         float *scale) {
+    float inverse = largest > 0 ? 255.0f / largest : 0;
+    *scale = largest / 255.0f;
     lanes_f32 factor = f32_set(inverse);
-    lanes_f32 shift = f32_set(KERNEL_GELU_OFFSET);
     lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
-    for (size_t i = 0; i < size; i += 16) {
-        lanes_f32 shifted = f32_mul(f32_add(f32_load(row + i), shift), factor);
-        i32_store_bytes(values + i, i32_add(f32_round(shifted), offset));
-    }
+    for (size_t i = 0; i < size; i += 16)
+        i32_store_bytes(values + i, i32_add(f32_round(f32_mul(f32_load(row + i), factor)), offset));
 }
 
 KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct activations *input,
-                                       size_t count, const struct activations *output, void *scratch) {
+                                       size_t count, const struct input_transform *transform,
+                                       const struct activations *output, void *scratch) {
     _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
     _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
     size_t inputs = linear->inputs;
@@ -174,7 +183,7 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
     for (size_t row = 0; row < count;) {
         size_t rows = next_block(count - row);
         for (size_t r = 0; r < rows; r++)
-            f32_store(largest + r * 16, f32_set(-KERNEL_GELU_OFFSET));
+            f32_store(largest + r * 16, f32_set(0));
         for (size_t column = 0; column < outputs; column += PANEL) {
             dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
                      linear->compensation + column, SIGNED_START, sums, PANEL);
@@ -184,23 +193,25 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
                 for (size_t c = 0; c < PANEL; c += 16) {
                     lanes_f32 y = gelu(dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
                                                   linear->bias + column + c));
-                    f32_store(block + r * outputs + column + c, y);
-                    top = f32_max(top, y);
+                    lanes_f32 u = transformed(y, transform, column + c);
+                    f32_store(block + r * outputs + column + c, u);
+                    top = f32_max(top, u);
                 }
                 f32_store(largest + r * 16, top);
             }
         }
         for (size_t r = 0; r < rows; r++)
-            quantize_gelu_row(block + r * outputs, outputs, f32_reduce_max(f32_load(largest + r * 16)),
-                              output->values + (row + r) * outputs, output->scales + row + r);
+            quantize_unsigned_row(block + r * outputs, outputs, f32_reduce_max(f32_load(largest + r * 16)),
+                                  output->values + (row + r) * outputs, output->scales + row + r);
         row += rows;
     }
 }
 
-KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, const float *bias, int input_is_gelu,
+KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int input_is_gelu,
                                             const struct activations *input, size_t count,
                                             const struct normalization *normalization, float *residual,
-                                            const struct activations *quantized) {
+                                            const struct input_transform *transform,
+                                            const struct activations *quantized, void *scratch) {
     _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
     size_t inputs = linear->inputs;
     size_t outputs = linear->outputs;
@@ -215,15 +226,15 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, const f
                 float *target = residual + (row + r) * outputs + column;
                 for (size_t c = 0; c < PANEL; c += 16) {
                     lanes_f32 y = dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
-                                             bias + column + c);
+                                             linear->bias + column + c);
                     f32_store(target + c, f32_add(y, f32_load(target + c)));
                 }
             }
         }
         for (size_t r = row; r < row + rows; r++) {
-            float *values = residual + r * outputs;
-            float largest = normalize_row(normalization, values);
-            quantize_row(values, outputs, largest, quantized->values + r * outputs, quantized->scales + r);
+            normalize_row(normalization, residual + r * outputs);
+            if (quantized != NULL)
+                transform_and_quantize(residual + r * outputs, transform, r, quantized, scratch);
         }
         row += rows;
     }

@@ -18,16 +18,25 @@
 #define KERNEL_INPUT_MULTIPLE 64u
 #define KERNEL_MAX_SEQUENCE   512u /* tokens of one attention segment */
 
+/* What is done to a row of activations before it is quantized: u = x * scale + shift, per column. Some
+ * columns of a transformer's activations are far larger, or far from zero, for every token; the baker
+ * measures that and moves it into the weights and the bias of the layer that reads u (Xiao et al. 2023,
+ * SmoothQuant, arXiv 2211.10438, with an offset besides). NULL pointers: u = x. */
+struct input_transform {
+    const float *scale, *shift; /* [inputs] */
+};
+
 /* A linear layer y = W x + b in the layout that the kernels read (kernels/pack.h makes it). Exactly one of
  * panels and panels_f32 is set. */
 struct linear {
-    uint32_t inputs;             /* K */
-    uint32_t outputs;            /* N */
-    const int8_t *panels;        /* [N/32][K/4][32][4], in [-127, 127], symmetric per output column */
-    const float *scales;         /* [N]: weight = panel value * scale */
-    const int32_t *compensation; /* [N]: -128 * the sum of the column's panel values */
-    const float *panels_f32;     /* [N/32][K][32] */
-    const float *bias;           /* [N] */
+    uint32_t inputs;                  /* K */
+    uint32_t outputs;                 /* N */
+    const int8_t *panels;             /* [N/32][K/4][32][4], in [-127, 127], symmetric per output column */
+    const float *scales;              /* [N]: weight = panel value * scale */
+    const int32_t *compensation;      /* [N]: -128 * the sum of the column's panel values */
+    const float *panels_f32;          /* [N/32][K][32] */
+    const float *bias;                /* [N] */
+    struct input_transform transform; /* int8: panels and bias are for transformed inputs */
 };
 
 /* The three tables whose sum, normalized, is a token's input. Exactly one of word and word_f32 is set. */
@@ -65,9 +74,9 @@ struct attention_head {
     size_t context_stride;
 };
 
-/* After GELU no value lies below -0.17 (its minimum is -0.16997 at x = -0.7518), so the intermediate
- * activations are quantized to unsigned bytes from -KERNEL_GELU_OFFSET on: value = byte * scale -
- * KERNEL_GELU_OFFSET. The next linear layer's bias carries the constant part. */
+/* After GELU no value lies below -0.17 (its minimum is -0.16997 at x = -0.7518). The transform of the layer
+ * that reads it shifts it to u = (x + KERNEL_GELU_OFFSET) * scale >= 0, which is quantized to unsigned bytes:
+ * u = byte * scale of the row. */
 #define KERNEL_GELU_OFFSET 0.1705f
 
 /* Bytes of scratch that a call may use, 64-byte aligned. */
@@ -84,24 +93,27 @@ struct kernels {
     void (*embed)(const struct embedding_tables *tables, const struct normalization *normalization,
                   const int32_t *ids, size_t count, size_t first_segment, float *residual);
 
-    /* Symmetric quantization of each row: scale = largest magnitude / 127, round half to even. */
-    void (*quantize)(const float *rows, size_t stride, size_t count, const struct activations *quantized);
+    /* Transforms and quantizes each row symmetrically: scale = largest magnitude / 127, round half to even.
+     */
+    void (*quantize)(const float *rows, size_t stride, size_t count, const struct input_transform *transform,
+                     const struct activations *quantized, void *scratch);
 
     /* out [count][stride] = linear(input) for output columns 32 * first_panel to 32 * (first_panel + panels);
      * out points at the column of the first panel. */
     void (*linear)(const struct linear *linear, size_t first_panel, size_t panels,
                    const struct activations *input, size_t count, float *out, size_t stride);
 
-    /* output = GELU(linear(input)), quantized to unsigned bytes from -KERNEL_GELU_OFFSET on. */
+    /* output = GELU(linear(input)), transformed (not optional here) and quantized to unsigned bytes. */
     void (*linear_gelu)(const struct linear *linear, const struct activations *input, size_t count,
-                        const struct activations *output, void *scratch);
+                        const struct input_transform *transform, const struct activations *output,
+                        void *scratch);
 
-    /* residual = LayerNorm(residual + linear(input)); quantized = the same, quantized. bias replaces
-     * linear->bias. input_is_gelu: input comes from linear_gelu. */
-    void (*linear_normalize)(const struct linear *linear, const float *bias, int input_is_gelu,
-                             const struct activations *input, size_t count,
-                             const struct normalization *normalization, float *residual,
-                             const struct activations *quantized);
+    /* residual = LayerNorm(residual + linear(input)); quantized = the same, transformed and quantized, unless
+     * it is NULL. input_is_gelu: input comes from linear_gelu. */
+    void (*linear_normalize)(const struct linear *linear, int input_is_gelu, const struct activations *input,
+                             size_t count, const struct normalization *normalization, float *residual,
+                             const struct input_transform *transform, const struct activations *quantized,
+                             void *scratch);
 
     /* Attention on 8-bit queries, keys, values and probabilities (docs/engine.md). */
     void (*attention)(const struct attention_head *head, void *scratch);
