@@ -240,7 +240,7 @@ static void published_scores_are_checked(void **state) {
     struct error error = {0};
     assert_int_equal(source_open(&source, directory.path, NULL, &progress, NULL), STATUS_OK);
     assert_null(source.known);
-    assert_int_equal(reference_run(&source, &progress, &reference, NULL), STATUS_OK);
+    assert_int_equal(reference_run(&source, false, &progress, &reference, NULL), STATUS_OK);
     assert_int_equal(reference.published_scores, 0);
     /* The first golden pair, whose score is now known. */
     struct published_score score = {"What is the capital of France?", "Paris is the capital of France.",
@@ -248,12 +248,12 @@ static void published_scores_are_checked(void **state) {
     const struct known_model known = {"", "the tiny model", "", &score, 1};
     free(reference.golden);
     source.known = &known;
-    assert_int_equal(reference_run(&source, &progress, &reference, NULL), STATUS_OK);
+    assert_int_equal(reference_run(&source, false, &progress, &reference, NULL), STATUS_OK);
     assert_int_equal(reference.published_scores, 1);
     assert_true(reference.published_score_deviation == 0);
     free(reference.golden);
     score.logit += 2 * KNOWN_MODEL_TOLERANCE;
-    assert_int_equal(reference_run(&source, &progress, &reference, &error), STATUS_INVALID_DATA);
+    assert_int_equal(reference_run(&source, false, &progress, &reference, &error), STATUS_INVALID_DATA);
     assert_non_null(strstr(error.message, "the tiny model gives the logit"));
     source_close(&source);
     test_directory_remove(&directory);
