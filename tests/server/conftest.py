@@ -32,12 +32,12 @@ def cross_encoder(rescoldo, cross_encoder_ember):
 
 
 @pytest.fixture
-def start(rescoldo, all_minilm_ember):
-    """Starts a server with flags of the test's own."""
+def start(rescoldo, cross_encoder_ember):
+    """Starts a server with flags of the test's own, over the model that is cheapest to compute."""
     servers = []
 
     def start_with(*arguments: str, **options) -> RunningServer:
-        server = RunningServer(rescoldo, options.pop("ember", all_minilm_ember), *arguments, **options)
+        server = RunningServer(rescoldo, options.pop("ember", cross_encoder_ember), *arguments, **options)
         servers.append(server)
         return server
 

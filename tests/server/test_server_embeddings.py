@@ -120,8 +120,8 @@ def test_a_cross_encoder_has_no_embeddings(cross_encoder):
     assert "cross-encoder" in error["message"] and "rerank" in error["message"]
 
 
-def test_too_many_inputs(start):
-    server = start("--max-inputs", "2")
+def test_too_many_inputs(start, all_minilm_ember):
+    server = start("--max-inputs", "2", ember=all_minilm_ember)
     assert server.post("/v1/embeddings", {"input": ["a", "b"]})[0] == 200
     assert refusal(server, input=["a", "b", "c"])["param"] == "input"
 

@@ -165,17 +165,23 @@ REFUSED = {
 }
 
 
+@pytest.fixture(scope="module")
+def server(cross_encoder):
+    """Which model it is does not matter here."""
+    return cross_encoder
+
+
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_understood(embedder, name):
-    with RawConnection(embedder) as connection:
+def test_understood(server, name):
+    with RawConnection(server) as connection:
         connection.send(ACCEPTED[name])
         assert connection.read_reply().status == 200
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_with_a_body_before_the_close(embedder, name):
+def test_refused_with_a_body_before_the_close(server, name):
     status, data = REFUSED[name]
-    with RawConnection(embedder) as connection:
+    with RawConnection(server) as connection:
         connection.send(data)
         reply = connection.read_reply()
         assert reply.status == status
@@ -187,24 +193,24 @@ def test_refused_with_a_body_before_the_close(embedder, name):
 
 
 @pytest.mark.parametrize("name", ["chunked", "content length", "trailer", "empty line first"])
-def test_every_split_gives_the_same_answer(embedder, name):
+def test_every_split_gives_the_same_answer(server, name):
     data = ACCEPTED[name]
     for position in range(1, len(data), 7):
-        with RawConnection(embedder) as connection:
+        with RawConnection(server) as connection:
             connection.send(data[:position])
             connection.send(data[position:])
             assert connection.read_reply().status == 200
 
 
-def test_byte_by_byte(embedder):
-    with RawConnection(embedder) as connection:
+def test_byte_by_byte(server):
+    with RawConnection(server) as connection:
         for byte in ACCEPTED["chunked"]:
             connection.send(bytes([byte]))
         assert connection.read_reply().status == 200
 
 
-def test_what_is_not_there(embedder):
-    with RawConnection(embedder) as connection:
+def test_what_is_not_there(server):
+    with RawConnection(server) as connection:
         for path in ("/", "/v1", "/v1/reran", "/v1/rerankk", "/V1/RERANK", "/livez/x", "/%6civez", "//livez", "*"):
             connection.send(get(path) if path != "*" else get("*", method="OPTIONS"))
             assert connection.read_reply().status == 404
@@ -215,8 +221,8 @@ def test_what_is_not_there(embedder):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_wrong_method_for_work(embedder, method):
-    with RawConnection(embedder) as connection:
+def test_wrong_method_for_work(server, method):
+    with RawConnection(server) as connection:
         connection.send(get("/v1/rerank", method=method))
         reply = connection.read_reply(head_request=method == "HEAD")
         assert (reply.status, reply.headers["allow"]) == (405, "POST")
@@ -224,29 +230,29 @@ def test_wrong_method_for_work(embedder, method):
         assert connection.read_reply().status == 200
 
 
-def test_wrong_method_for_a_page(embedder):
-    with RawConnection(embedder) as connection:
+def test_wrong_method_for_a_page(server):
+    with RawConnection(server) as connection:
         connection.send(post("/livez", SMALL))
         reply = connection.read_reply()
         assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_connect_is_refused(embedder):
-    with RawConnection(embedder) as connection:
+def test_connect_is_refused(server):
+    with RawConnection(server) as connection:
         connection.send(b"CONNECT example.org:443 HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.read_reply().status in (400, 404, 405)
 
 
-def test_head_has_the_length_and_no_body(embedder):
-    with RawConnection(embedder) as connection:
+def test_head_has_the_length_and_no_body(server):
+    with RawConnection(server) as connection:
         connection.send(get("/livez", method="HEAD") + get("/livez"))
         head = connection.read_reply(head_request=True)
         body = connection.read_reply()
         assert head.headers["content-length"] == body.headers["content-length"] == str(len(body.body))
 
 
-def test_keep_alive_and_close(embedder):
-    with RawConnection(embedder) as connection:
+def test_keep_alive_and_close(server):
+    with RawConnection(server) as connection:
         for _ in range(5):
             connection.send(post("/v1/rerank", SMALL))
             reply = connection.read_reply()
@@ -256,8 +262,8 @@ def test_keep_alive_and_close(embedder):
         assert connection.is_closed()
 
 
-def test_http_1_0_closes_unless_asked(embedder):
-    with RawConnection(embedder) as connection:
+def test_http_1_0_closes_unless_asked(server):
+    with RawConnection(server) as connection:
         connection.send(b"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         assert connection.read_reply().headers["connection"] == "keep-alive"
         connection.send(b"GET /livez HTTP/1.0\r\n\r\n")
@@ -265,21 +271,21 @@ def test_http_1_0_closes_unless_asked(embedder):
         assert connection.is_closed()
 
 
-def test_pipelined_requests_are_answered_in_order(embedder):
+def test_pipelined_requests_are_answered_in_order(server):
     requests = []
     for number in range(20):
         requests.append(post("/v1/rerank", {"query": "q", "documents": ["a"] * (number + 1)}))
         requests.append(get("/livez", f"X-Request-Id: page-{number}"))
-    with RawConnection(embedder) as connection:
+    with RawConnection(server) as connection:
         connection.send(b"".join(requests))
         for number in range(20):
             assert len(connection.read_reply().json["results"]) == number + 1
             assert connection.read_reply().headers["x-request-id"] == f"page-{number}"
 
 
-def test_a_flood_of_pipelined_requests(embedder):
+def test_a_flood_of_pipelined_requests(server):
     count = 3000  # more than is kept beside a request being computed
-    with RawConnection(embedder) as connection:
+    with RawConnection(server) as connection:
         connection.send(post("/v1/rerank", {"query": "q", "documents": ["word " * 200] * 10}))
         connection.send(get("/livez") * count)
         assert len(connection.read_reply().json["results"]) == 10
@@ -287,34 +293,34 @@ def test_a_flood_of_pipelined_requests(embedder):
             assert connection.read_reply().status == 200
 
 
-def test_expect_continue(embedder):
-    with RawConnection(embedder) as connection:
+def test_expect_continue(server):
+    with RawConnection(server) as connection:
         connection.send(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
         assert connection.read_reply().status == 100
         connection.send(BODY)
         assert connection.read_reply().status == 200
 
 
-def test_no_invitation_for_what_will_be_refused(embedder):
-    with RawConnection(embedder) as connection:
+def test_no_invitation_for_what_will_be_refused(server):
+    with RawConnection(server) as connection:
         connection.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
         assert connection.read_reply().status == 404
         assert connection.is_closed()
-    with RawConnection(embedder) as connection:
+    with RawConnection(server) as connection:
         connection.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n")
         assert connection.read_reply().status == 413
 
 
-def test_the_error_arrives_though_the_client_is_still_sending(embedder):
-    with RawConnection(embedder) as connection:
+def test_the_error_arrives_though_the_client_is_still_sending(server):
+    with RawConnection(server) as connection:
         connection.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n" + b" " * 3000000)
         assert connection.read_reply().status == 404
         assert connection.is_closed()
 
 
-def test_request_ids(embedder):
+def test_request_ids(server):
     def id_for(*fields):
-        with RawConnection(embedder) as connection:
+        with RawConnection(server) as connection:
             connection.send(post("/v1/rerank", SMALL, *fields))
             reply = connection.read_reply()
             assert reply.json["id"] == reply.headers["x-request-id"]
@@ -326,8 +332,8 @@ def test_request_ids(embedder):
     assert len(id_for("X-Request-Id: a b")) == 32
 
 
-def test_server_timing(embedder):
-    with RawConnection(embedder) as connection:
+def test_server_timing(server):
+    with RawConnection(server) as connection:
         connection.send(post("/v1/rerank", SMALL))
         timing = connection.read_reply().headers["server-timing"]
         assert [part.split(";")[0].strip() for part in timing.split(",")] == ["queue", "tokenize", "compute"]

@@ -22,20 +22,20 @@ def serve(rescoldo, *arguments):
     "listen", ["", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http",
                "::1:8080", "[::1]", "[::1:8080", "[127.0.0.1]:80", "1.2.3:80", "example.org:80", "127.0.0.1:80:80"],
 )  # fmt: skip
-def test_what_is_no_address(rescoldo, all_minilm_ember, listen):
-    status, message = serve(rescoldo, "--model", all_minilm_ember, f"--listen={listen}")
+def test_what_is_no_address(rescoldo, cross_encoder_ember, listen):
+    status, message = serve(rescoldo, "--model", cross_encoder_ember, f"--listen={listen}")
     assert status == 2
     assert "--listen" in message and "HOST:PORT" in message
 
 
-def test_an_address_in_use(rescoldo, all_minilm_ember, embedder):
-    status, message = serve(rescoldo, "--model", all_minilm_ember, "--listen", embedder.address)
+def test_an_address_in_use(rescoldo, cross_encoder_ember, cross_encoder):
+    status, message = serve(rescoldo, "--model", cross_encoder_ember, "--listen", cross_encoder.address)
     assert status == 1
-    assert embedder.address in message and "address already in use" in message
+    assert cross_encoder.address in message and "address already in use" in message
 
 
-def test_an_address_of_another_machine(rescoldo, all_minilm_ember):
-    status, message = serve(rescoldo, "--model", all_minilm_ember, "--listen", "192.0.2.1:8080")
+def test_an_address_of_another_machine(rescoldo, cross_encoder_ember):
+    status, message = serve(rescoldo, "--model", cross_encoder_ember, "--listen", "192.0.2.1:8080")
     assert status == 1
     assert "192.0.2.1:8080" in message
 
@@ -47,17 +47,17 @@ def test_no_model(rescoldo, model):
     assert model in message
 
 
-def test_a_truncated_model(rescoldo, all_minilm_ember, tmp_path):
+def test_a_truncated_model(rescoldo, cross_encoder_ember, tmp_path):
     broken = tmp_path / "broken.ember"
-    broken.write_bytes(all_minilm_ember.read_bytes()[:100000])
+    broken.write_bytes(cross_encoder_ember.read_bytes()[:100000])
     status, message = serve(rescoldo, "--model", broken, "--listen", "127.0.0.1:0")
     assert status == 1
     assert "broken.ember" in message
 
 
 @pytest.mark.parametrize("flag", ["--max-body-bytes=0", "--max-head-bytes=1", "--idle-timeout=x", "--nonsense"])
-def test_bad_flags(rescoldo, all_minilm_ember, flag):
-    status, message = serve(rescoldo, "--model", all_minilm_ember, flag)
+def test_bad_flags(rescoldo, cross_encoder_ember, flag):
+    status, message = serve(rescoldo, "--model", cross_encoder_ember, flag)
     assert status == 2
     assert flag.split("=")[0] in message
 
@@ -75,8 +75,8 @@ def test_several_addresses(start):
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_start_line(embedder):
-    line = embedder.start_line
+def test_start_line(cross_encoder):
+    line = cross_encoder.start_line
     assert line["level"] == "info"
     assert {"version", "model", "kind", "precision", "isa", "sandbox"} <= line.keys()
 

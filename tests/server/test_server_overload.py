@@ -16,7 +16,7 @@ from running_server import WAIT_SECONDS, RunningServer
 SHORT = {"query": "q", "documents": ["a"]}
 # Long enough to be found running, and never waited for.
 ENDLESS = {"query": "q", "documents": ["word " * 300] * 5000}
-LONG = {"query": "q", "documents": ["word " * 300] * 30}
+LONG = {"query": "q", "documents": ["word " * 300] * 200}
 
 
 def wait_until(condition, seconds=WAIT_SECONDS):
@@ -73,8 +73,8 @@ def test_the_predicted_wait_is_bounded(start):
         assert int(headers["Retry-After"]) >= 1
 
 
-def test_who_obeys_gets_in(start):
-    server = start("--max-queued-requests", "1")
+def test_who_obeys_gets_in(start, all_minilm_ember):
+    server = start("--max-queued-requests", "1", ember=all_minilm_ember)
     client = openai.OpenAI(api_key="no-key", base_url=server.url + "/v1", max_retries=50)
     texts = ["word " * 300] * 5
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
@@ -194,8 +194,8 @@ def test_idle_connections_are_closed_without_a_word(start):
         assert connection.is_closed()
 
 
-def test_a_reader_that_does_not_read_is_left(start):
-    server = start("--write-timeout", "1", "--min-bytes-per-second", "1000000000")
+def test_a_reader_that_does_not_read_is_left(start, all_minilm_ember):
+    server = start("--write-timeout", "1", "--min-bytes-per-second", "1000000000", ember=all_minilm_ember)
     with RawConnection(server) as connection:
         connection.send(post("/v1/embeddings", {"input": ["a"] * 2000}))
         wait_until(lambda: server.metrics()["rescoldo_cancelled_total"] == 1)
@@ -237,8 +237,8 @@ def test_newcomers_wait_while_all_connections_are_busy(start):
     waiting.close()
 
 
-def test_more_connections_than_descriptors(rescoldo, all_minilm_ember):
-    with RunningServer(rescoldo, all_minilm_ember, wrapper=["prlimit", "--nofile=24:24"]) as server:
+def test_more_connections_than_descriptors(rescoldo, cross_encoder_ember):
+    with RunningServer(rescoldo, cross_encoder_ember, wrapper=["prlimit", "--nofile=24:24"]) as server:
         assert any('"fewer_connections"' in line for line in server.lines)
         assert server.get("/info")[2]["limits"]["max_connections"] == 7
         crowd = [server.connect() for _ in range(60)]
@@ -249,16 +249,16 @@ def test_more_connections_than_descriptors(rescoldo, all_minilm_ember):
             connection.close()
         assert server.get("/livez")[0] == 200
     result = subprocess.run(
-        ["prlimit", "--nofile=17:17", rescoldo, "serve", "--model", all_minilm_ember, "--listen", "127.0.0.1:0"],
+        ["prlimit", "--nofile=17:17", rescoldo, "serve", "--model", cross_encoder_ember, "--listen", "127.0.0.1:0"],
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert result.returncode == 1
     assert b"open files" in result.stderr
 
 
-def test_a_log_that_nobody_reads_holds_up_nothing(rescoldo, all_minilm_ember):
+def test_a_log_that_nobody_reads_holds_up_nothing(rescoldo, cross_encoder_ember):
     process = subprocess.Popen(
-        [rescoldo, "serve", "--model", all_minilm_ember, "--listen", "127.0.0.1:0"],
+        [rescoldo, "serve", "--model", cross_encoder_ember, "--listen", "127.0.0.1:0"],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     address = json.loads(process.stderr.readline())["addresses"][0]
