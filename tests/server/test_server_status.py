@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import re
 
 import pytest
@@ -114,3 +115,9 @@ def test_models(request, kind):
     _, _, reply = server.get("/v1/models")
     assert [model["id"] for model in reply["data"]] == [server.start_line["model"]]
     assert server.get("/models")[2] == reply
+
+
+def test_the_documented_limits_are_the_servers(embedder):
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+    documented = {name: int(value) for name, value in re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE)}
+    assert documented == embedder.get("/info")[2]["limits"]
