@@ -56,6 +56,7 @@ SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(UNIT_TEST_SOURCES) $(UNIT_SUP
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
+TEST_DRIVER := $(BUILD)/tests/tokenizer/driver
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
 
 .DELETE_ON_ERROR:
@@ -109,6 +110,12 @@ $(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(call object,$(UNIT_SUPPORT_S
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
 
+# What the tests in tests/tokenizer talk to.
+$(TEST_DRIVER): $(call object,$(wildcard tests/tokenizer/*.c)) $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+
 deps:
 	@scripts/deps build run test
 
@@ -137,10 +144,10 @@ $(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(BUILD)/program.a $(BUILD)/librescol
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -pie $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
 # UNIT_RUNNER=valgrind runs each under it.
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) | $(TEST_DRIVER)
 	@for test in $^; do echo "$$test"; $(UNIT_RUNNER) "$$test" || exit 1; done
 
-pytest: $(BUILD)/rescoldo $(VENV)/requirements.txt
+pytest: $(BUILD)/rescoldo $(TEST_DRIVER) $(VENV)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGUMENTS)
 
 $(VENV)/requirements.txt: tests/requirements.txt

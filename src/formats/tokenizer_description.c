@@ -80,53 +80,20 @@ void description_abandon(struct description_builder *builder) {
     builder->added_texts = NULL;
 }
 
-enum status json_parse_text(struct bytes text, const char *name, json_t **root, struct error *error) {
-    json_error_t reason;
-    *root = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &reason);
-    if (*root == NULL)
-        return error_set(error, STATUS_INVALID_DATA, "%s: not JSON at line %d, column %d: %s", name,
-                         reason.line, reason.column, reason.text);
-    if (!json_is_object(*root)) {
-        json_decref(*root);
-        *root = NULL;
-        return error_set(error, STATUS_INVALID_DATA, "%s: expected a JSON object", name);
-    }
-    return STATUS_OK;
-}
-
-static enum status wrong_type(const char *name, const char *key, const char *expected, struct error *error) {
-    return error_set(error, STATUS_INVALID_DATA, "%s: \"%s\" must be %s", name, key, expected);
-}
-
-enum status json_read_bool(const json_t *object, const char *key, bool required, const char *name,
-                           bool *value, struct error *error) {
-    const json_t *field = json_object_get(object, key);
-    if (field == NULL && !required)
+enum status read_optional_boolean(const json_t *object, const char *where, const char *key, bool *value,
+                                  struct error *error) {
+    if (json_object_get(object, key) == NULL)
         return STATUS_OK;
-    if (!json_is_boolean(field))
-        return wrong_type(name, key, "true or false", error);
-    *value = json_is_true(field);
-    return STATUS_OK;
+    return json_require_boolean(object, where, key, value, error);
 }
 
-enum status json_read_u32(const json_t *object, const char *key, const char *name, uint32_t *value,
-                          struct error *error) {
-    const json_t *field = json_object_get(object, key);
-    if (!json_is_integer(field) || json_integer_value(field) < 0 || json_integer_value(field) > UINT32_MAX)
-        return wrong_type(name, key, "a whole number below 2^32", error);
-    *value = (uint32_t)json_integer_value(field);
-    return STATUS_OK;
-}
-
-enum status json_read_text(const json_t *object, const char *key, const char *name, struct bytes *value,
-                           struct error *error) {
-    const json_t *field = json_object_get(object, key);
-    if (!json_is_string(field))
-        return wrong_type(name, key, "a string", error);
-    *value = json_text_bytes(field);
-    return STATUS_OK;
-}
-
-struct bytes json_text_bytes(const json_t *text) {
-    return bytes_of(json_string_value(text), json_string_length(text));
+enum status read_strip_accents(const json_t *object, const char *where, enum strip_accents *strip_accents,
+                               struct error *error) {
+    bool strip = false;
+    *strip_accents = STRIP_ACCENTS_AS_LOWERCASE;
+    if (!json_has(object, "strip_accents"))
+        return STATUS_OK;
+    enum status status = json_require_boolean(object, where, "strip_accents", &strip, error);
+    *strip_accents = strip ? STRIP_ACCENTS_YES : STRIP_ACCENTS_NO;
+    return status;
 }

@@ -1,7 +1,9 @@
-/* What the readers of tokenizer files share: collecting texts into one buffer, and typed access to JSON. */
+/* What the readers of tokenizer files share: collecting texts into one buffer, and settings both forms have.
+ */
 #ifndef RESCOLDO_FORMATS_TOKENIZER_DESCRIPTION_H
 #define RESCOLDO_FORMATS_TOKENIZER_DESCRIPTION_H
 
+#include "formats/json_reader.h"
 #include "formats/tokenizer_files.h"
 
 #include <jansson.h>
@@ -11,6 +13,8 @@
 struct text_place {
     size_t offset, size;
 };
+
+#define TOKENIZER_FILE_MAX_SIZE ((size_t)256 << 20)
 
 struct description_builder {
     struct tokenizer_files *files;
@@ -36,19 +40,12 @@ MUST_CHECK enum status description_find(const struct description_builder *builde
 void description_finish(struct description_builder *builder);
 void description_abandon(struct description_builder *builder);
 
-/* Parses a whole JSON text, NUL in strings allowed, duplicate keys refused. Borrowed errors name file and
- * line. */
-MUST_CHECK enum status json_parse_text(struct bytes text, const char *name, json_t **root,
-                                       struct error *error);
+/* A member of an object that may be absent: *value then stays as it is. */
+MUST_CHECK enum status read_optional_boolean(const json_t *object, const char *where, const char *key,
+                                             bool *value, struct error *error);
 
-/* Fields of an object; a wrong type is STATUS_INVALID_DATA and names file and field. json_read_bool leaves
- * *value as it is when the field is absent and `required` is false. */
-MUST_CHECK enum status json_read_bool(const json_t *object, const char *key, bool required, const char *name,
-                                      bool *value, struct error *error);
-MUST_CHECK enum status json_read_u32(const json_t *object, const char *key, const char *name, uint32_t *value,
-                                     struct error *error);
-MUST_CHECK enum status json_read_text(const json_t *object, const char *key, const char *name,
-                                      struct bytes *value, struct error *error);
-struct bytes json_text_bytes(const json_t *text);
+/* null or absent, true, false. */
+MUST_CHECK enum status read_strip_accents(const json_t *object, const char *where,
+                                          enum strip_accents *strip_accents, struct error *error);
 
 #endif

@@ -1,12 +1,11 @@
 #include "formats/tokenizer_files.h"
 
 #include "base/file.h"
+#include "formats/tokenizer_description.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define MAX_FILE_SIZE ((size_t)256 << 20)
 
 static enum status path_of(const char *directory, const char *file, char **path, struct error *error) {
     size_t size = strlen(directory) + strlen(file) + 2;
@@ -35,7 +34,7 @@ static enum status read_file(const char *directory, const char *file, bool optio
     enum status status = path_of(directory, file, &path, error);
     if (status != STATUS_OK)
         return status;
-    status = file_read(path, MAX_FILE_SIZE, content, error);
+    status = file_read(path, TOKENIZER_FILE_MAX_SIZE, content, error);
     free(path);
     return status;
 }

@@ -17,18 +17,6 @@ static bool has_type(const json_t *object, const char *wanted) {
     return type != NULL && strcmp(type, wanted) == 0;
 }
 
-static enum status read_strip_accents(const json_t *object, const char *name,
-                                      enum strip_accents *strip_accents, struct error *error) {
-    const json_t *field = json_object_get(object, "strip_accents");
-    if (field != NULL && !json_is_null(field) && !json_is_boolean(field))
-        return error_set(error, STATUS_INVALID_DATA, "%s: \"strip_accents\" must be true, false or null",
-                         name);
-    *strip_accents = json_is_true(field)    ? STRIP_ACCENTS_YES
-                     : json_is_false(field) ? STRIP_ACCENTS_NO
-                                            : STRIP_ACCENTS_AS_LOWERCASE;
-    return STATUS_OK;
-}
-
 static enum status read_normalizer(const json_t *root, const char *name, struct tokenizer_settings *settings,
                                    struct error *error) {
     const json_t *normalizer = json_object_get(root, "normalizer");
@@ -38,12 +26,12 @@ static enum status read_normalizer(const json_t *root, const char *name, struct 
     }
     if (!has_type(normalizer, "BertNormalizer"))
         return unsupported(name, "the normalizer", normalizer, "BertNormalizer, null", error);
-    enum status status = json_read_bool(normalizer, "clean_text", true, name, &settings->clean_text, error);
+    enum status status = json_require_boolean(normalizer, name, "clean_text", &settings->clean_text, error);
     if (status == STATUS_OK)
-        status = json_read_bool(normalizer, "handle_chinese_chars", true, name,
-                                &settings->handle_chinese_characters, error);
+        status = json_require_boolean(normalizer, name, "handle_chinese_chars",
+                                      &settings->handle_chinese_characters, error);
     if (status == STATUS_OK)
-        status = json_read_bool(normalizer, "lowercase", true, name, &settings->lowercase, error);
+        status = json_require_boolean(normalizer, name, "lowercase", &settings->lowercase, error);
     if (status == STATUS_OK)
         status = read_strip_accents(normalizer, name, &settings->strip_accents, error);
     return status;
@@ -51,19 +39,19 @@ static enum status read_normalizer(const json_t *root, const char *name, struct 
 
 static enum status read_model_settings(const json_t *model, const char *name,
                                        struct tokenizer_settings *settings, struct error *error) {
-    struct bytes prefix = {0};
-    enum status status =
-        json_read_u32(model, "max_input_chars_per_word", name, &settings->max_characters_per_word, error);
+    const char *prefix = "";
+    enum status status = json_require_u32(model, name, "max_input_chars_per_word", 0, UINT32_MAX,
+                                          &settings->max_characters_per_word, error);
     if (status == STATUS_OK)
-        status = json_read_text(model, "continuing_subword_prefix", name, &prefix, error);
+        status = json_require_string(model, name, "continuing_subword_prefix", &prefix, error);
     if (status != STATUS_OK)
         return status;
-    if (prefix.size >= sizeof settings->continuing_prefix || memchr(prefix.data, '\0', prefix.size) != NULL)
-        return error_set(
-            error, STATUS_UNSUPPORTED,
-            "%s: a continuing_subword_prefix of %zu bytes is not supported; at most %zu, without NUL", name,
-            prefix.size, sizeof settings->continuing_prefix - 1);
-    memcpy(settings->continuing_prefix, prefix.data, prefix.size);
+    size_t size = strlen(prefix);
+    if (size >= sizeof settings->continuing_prefix)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: a continuing_subword_prefix of %zu bytes is not supported; at most %zu", name,
+                         size, sizeof settings->continuing_prefix - 1);
+    memcpy(settings->continuing_prefix, prefix, size);
     return STATUS_OK;
 }
 
@@ -103,21 +91,22 @@ static enum status read_pieces(struct description_builder *builder, json_t *voca
 
 static enum status read_added_token(struct description_builder *builder, const json_t *object,
                                     struct error *error) {
-    const char *name = builder->name;
+    const char *name = builder->name, *content = "";
     struct added_token token = {0};
-    enum status status = json_read_text(object, "content", name, &token.content, error);
+    struct {
+        const char *key;
+        bool *value;
+    } const flags[] = {{"single_word", &token.single_word},
+                       {"lstrip", &token.strip_left},
+                       {"rstrip", &token.strip_right},
+                       {"normalized", &token.normalized},
+                       {"special", &token.special}};
+    enum status status = json_require_string(object, name, "content", &content, error);
     if (status == STATUS_OK)
-        status = json_read_u32(object, "id", name, &token.id, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "single_word", true, name, &token.single_word, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "lstrip", true, name, &token.strip_left, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "rstrip", true, name, &token.strip_right, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "normalized", true, name, &token.normalized, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "special", true, name, &token.special, error);
+        status = json_require_u32(object, name, "id", 0, INT32_MAX, &token.id, error);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && status == STATUS_OK; i++)
+        status = json_require_boolean(object, name, flags[i].key, flags[i].value, error);
+    token.content = bytes_of_string(content);
     if (status == STATUS_OK)
         status = description_add_token(builder, &token, error);
     return status == STATUS_OK ? status : error_add_context(error, status, "an entry of added_tokens");
@@ -224,7 +213,7 @@ static enum status read_model(struct description_builder *builder, const json_t 
     if (added != NULL && !json_is_array(added))
         return error_set(error, STATUS_INVALID_DATA, "%s: \"added_tokens\" must be an array", name);
     size_t count = 0;
-    struct bytes unknown = {0};
+    const char *unknown = "";
     enum status status = read_model_settings(model, name, &files->description.settings, error);
     if (status == STATUS_OK)
         status = count_pieces(vocabulary, name, &count, error);
@@ -235,9 +224,9 @@ static enum status read_model(struct description_builder *builder, const json_t 
     if (status == STATUS_OK)
         status = read_added_tokens(builder, added, error);
     if (status == STATUS_OK)
-        status = json_read_text(model, "unk_token", name, &unknown, error);
+        status = json_require_string(model, name, "unk_token", &unknown, error);
     if (status == STATUS_OK)
-        status = description_find(builder, unknown, &files->description.unknown_id, error);
+        status = description_find(builder, bytes_of_string(unknown), &files->description.unknown_id, error);
     return status;
 }
 
@@ -246,7 +235,7 @@ enum status tokenizer_files_read_json(struct bytes json, const char *name, struc
     *files = (struct tokenizer_files){.source = "tokenizer.json"};
     struct description_builder builder = {0};
     json_t *root;
-    enum status status = json_parse_text(json, name, &root, error);
+    enum status status = json_parse(json, name, TOKENIZER_FILE_MAX_SIZE, JSON_NUMBERS_EXACT, &root, error);
     if (status != STATUS_OK)
         return status;
     status = read_normalizer(root, name, &files->description.settings, error);

@@ -106,25 +106,19 @@ static enum status read_config(const json_t *config, struct tokenizer_settings *
                          json_is_string(class) ? json_string_value(class) : "of another type than string");
     bool basic = true;
     enum status status =
-        json_read_bool(config, "do_lower_case", false, CONFIG_NAME, &settings->lowercase, error);
+        read_optional_boolean(config, CONFIG_NAME, "do_lower_case", &settings->lowercase, error);
     if (status == STATUS_OK)
-        status = json_read_bool(config, "tokenize_chinese_chars", false, CONFIG_NAME,
-                                &settings->handle_chinese_characters, error);
+        status = read_optional_boolean(config, CONFIG_NAME, "tokenize_chinese_chars",
+                                       &settings->handle_chinese_characters, error);
     if (status == STATUS_OK)
-        status = json_read_bool(config, "do_basic_tokenize", false, CONFIG_NAME, &basic, error);
+        status = read_optional_boolean(config, CONFIG_NAME, "do_basic_tokenize", &basic, error);
     if (status != STATUS_OK)
         return status;
     const json_t *never_split = json_object_get(config, "never_split");
     if (!basic || json_array_size(never_split) != 0)
         return error_set(error, STATUS_UNSUPPORTED, CONFIG_NAME ": %s is not supported",
                          basic ? "never_split" : "do_basic_tokenize false");
-    const json_t *strip_accents = json_object_get(config, "strip_accents");
-    if (json_is_boolean(strip_accents))
-        settings->strip_accents = json_is_true(strip_accents) ? STRIP_ACCENTS_YES : STRIP_ACCENTS_NO;
-    else if (strip_accents != NULL && !json_is_null(strip_accents))
-        return error_set(error, STATUS_INVALID_DATA,
-                         CONFIG_NAME ": \"strip_accents\" must be true, false or null");
-    return STATUS_OK;
+    return read_strip_accents(config, CONFIG_NAME, &settings->strip_accents, error);
 }
 
 /* A special token's text: a string, or an object with "content"; from the config, else the map, else BERT's.
@@ -137,7 +131,7 @@ static enum status read_special(const json_t *config, const json_t *map, enum sp
         if (json_is_object(field))
             field = json_object_get(field, "content");
         if (json_is_string(field)) {
-            *text = json_text_bytes(field);
+            *text = bytes_of_string(json_string_value(field));
             return STATUS_OK;
         }
         if (field != NULL && !json_is_null(field))
@@ -158,17 +152,19 @@ static enum status read_decoder_entry(struct description_builder *builder, const
         return error_set(error, STATUS_INVALID_DATA,
                          CONFIG_NAME ": " ADDED_NAME " has the key \"%.64s\", expected an id", key);
     token.id = (uint32_t)id;
-    enum status status = json_read_text(object, "content", CONFIG_NAME, &token.content, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "single_word", false, CONFIG_NAME, &token.single_word, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "lstrip", false, CONFIG_NAME, &token.strip_left, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "rstrip", false, CONFIG_NAME, &token.strip_right, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "normalized", false, CONFIG_NAME, &token.normalized, error);
-    if (status == STATUS_OK)
-        status = json_read_bool(object, "special", false, CONFIG_NAME, &token.special, error);
+    const char *content = "";
+    struct {
+        const char *key;
+        bool *value;
+    } const flags[] = {{"single_word", &token.single_word},
+                       {"lstrip", &token.strip_left},
+                       {"rstrip", &token.strip_right},
+                       {"normalized", &token.normalized},
+                       {"special", &token.special}};
+    enum status status = json_require_string(object, CONFIG_NAME, "content", &content, error);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && status == STATUS_OK; i++)
+        status = read_optional_boolean(object, CONFIG_NAME, flags[i].key, flags[i].value, error);
+    token.content = bytes_of_string(content);
     return status == STATUS_OK ? description_add_token(builder, &token, error) : status;
 }
 
@@ -238,9 +234,10 @@ static enum status read_all(struct bytes vocabulary, json_t *config, const json_
     return status;
 }
 
-/* Numbers as doubles: a tokenizer without a limit has a model_max_length of 1e30, written as an integer. */
+/* Published configurations hold numbers beyond 63 bits (model_max_length 1e30 in digits): all are read as real. */
 static enum status parse_config(struct bytes text, const char *name, json_t **root, struct error *error) {
-    return json_parse(text, name, MAX_CONFIG_SIZE, JSON_NUMBERS_REAL, root, error);
+    enum status status = json_parse(text, name, TOKENIZER_FILE_MAX_SIZE, JSON_NUMBERS_REAL, root, error);
+    return status == STATUS_OK ? json_require_object(*root, name, error) : status;
 }
 
 enum status tokenizer_files_read_vocabulary(struct bytes vocabulary, struct bytes tokenizer_config,

@@ -16,7 +16,8 @@ struct compilation {
     struct buffer added_text; /* contents as they are searched for, one after the other */
     struct trie_builder trie;
     struct normalizer normalizer;
-    struct trie_key *keys; /* [the larger of pieces and added tokens] */
+    struct trie_key *keys;                  /* [the larger of pieces and added tokens] */
+    const struct added_token **added_by_id; /* [vocabulary_size] */
 };
 
 static enum status check_text(struct bytes text, const char *what, uint32_t id, struct error *error) {
@@ -44,19 +45,29 @@ static enum status check_settings(const struct tokenizer_settings *settings, str
     return check_text(bytes_of_string(settings->continuing_prefix), "continuing prefix", 0, error);
 }
 
+/* The added token of each id that has one and no piece. Refuses two added tokens with the same id. */
+static enum status map_added_ids(struct compilation *compilation, struct error *error) {
+    const struct tokenizer_description *description = compilation->description;
+    for (uint32_t i = 0; i < description->added_token_count; i++) {
+        const struct added_token **place = &compilation->added_by_id[description->added_tokens[i].id];
+        if (*place != NULL)
+            return error_set(error, STATUS_INVALID_DATA, "two added tokens have the id %u",
+                             (unsigned)description->added_tokens[i].id);
+        *place = &description->added_tokens[i];
+    }
+    return STATUS_OK;
+}
+
 /* The text of an id: its piece or, beyond or between the pieces, its added token. */
-static struct bytes text_of_id(const struct tokenizer_description *description, uint32_t id) {
+static struct bytes text_of_id(const struct compilation *compilation, uint32_t id) {
+    const struct tokenizer_description *description = compilation->description;
     if (id < description->piece_count && description->pieces[id].size != 0)
         return description->pieces[id];
-    for (uint32_t i = 0; i < description->added_token_count; i++) {
-        if (description->added_tokens[i].id == id)
-            return description->added_tokens[i].content;
-    }
-    return (struct bytes){0};
+    const struct added_token *token = compilation->added_by_id[id];
+    return token == NULL ? (struct bytes){0} : token->content;
 }
 
 static enum status compile_pieces(struct compilation *compilation, struct error *error) {
-    const struct tokenizer_description *description = compilation->description;
     struct buffer *offsets = &compilation->parts[SECTION_PIECE_OFFSETS];
     struct buffer *bytes = &compilation->parts[SECTION_PIECE_BYTES];
     enum status status = STATUS_OK;
@@ -67,7 +78,7 @@ static enum status compile_pieces(struct compilation *compilation, struct error 
         status = buffer_append(offsets, &offset, sizeof offset, error);
         if (status != STATUS_OK || id == compilation->header.vocabulary_size)
             break;
-        struct bytes text = text_of_id(description, id);
+        struct bytes text = text_of_id(compilation, id);
         status = check_text(text, "piece", id, error);
         if (status == STATUS_OK)
             status = buffer_append(bytes, text.data, text.size, error);
@@ -75,20 +86,32 @@ static enum status compile_pieces(struct compilation *compilation, struct error 
     return status;
 }
 
-/* Sorts the keys, refuses two that are equal, and adds them as one trie. */
+/* Pieces must differ; of added tokens with the same text the first one counts, as in the reference. */
+static enum status check_same_text(const struct trie_key *first, const struct trie_key *second,
+                                   enum section_root root, struct error *error) {
+    if (root == ROOT_ADDED || root == ROOT_ADDED_NORMALIZED)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_DATA, "pieces %u and %u are the same text \"%.*s\"",
+                     (unsigned)first->value, (unsigned)second->value,
+                     (int)(first->bytes.size < 64 ? first->bytes.size : 64), (const char *)first->bytes.data);
+}
+
+/* Sorts the keys and adds them as one trie. */
 static enum status compile_keys(struct compilation *compilation, size_t count, enum section_root root,
-                                const char *what, struct error *error) {
+                                struct error *error) {
     struct trie_key *keys = compilation->keys;
+    size_t distinct = 0;
     if (count != 0)
         qsort(keys, count, sizeof *keys, trie_key_compare);
-    for (size_t i = 1; i < count; i++) {
-        if (bytes_equal(keys[i - 1].bytes, keys[i].bytes))
-            return error_set(error, STATUS_INVALID_DATA, "%s %u and %u are the same text \"%.*s\"", what,
-                             (unsigned)keys[i - 1].value, (unsigned)keys[i].value,
-                             (int)(keys[i].bytes.size < 64 ? keys[i].bytes.size : 64),
-                             (const char *)keys[i].bytes.data);
+    for (size_t i = 0; i < count; i++) {
+        bool same = distinct != 0 && bytes_equal(keys[distinct - 1].bytes, keys[i].bytes);
+        enum status status = same ? check_same_text(&keys[distinct - 1], &keys[i], root, error) : STATUS_OK;
+        if (status != STATUS_OK)
+            return status;
+        if (!same)
+            keys[distinct++] = keys[i];
     }
-    return trie_builder_add(&compilation->trie, keys, count, &compilation->header.roots[root], error);
+    return trie_builder_add(&compilation->trie, keys, distinct, &compilation->header.roots[root], error);
 }
 
 static enum status compile_words(struct compilation *compilation, struct error *error) {
@@ -99,7 +122,7 @@ static enum status compile_words(struct compilation *compilation, struct error *
         if (description->pieces[id].size != 0)
             compilation->keys[words++] = (struct trie_key){description->pieces[id], id};
     }
-    enum status status = compile_keys(compilation, words, ROOT_WORD, "pieces", error);
+    enum status status = compile_keys(compilation, words, ROOT_WORD, error);
     size_t continuing = 0;
     for (uint32_t id = 0; id < description->piece_count; id++) {
         struct bytes piece = description->pieces[id];
@@ -109,7 +132,7 @@ static enum status compile_words(struct compilation *compilation, struct error *
     }
     if (status != STATUS_OK)
         return status;
-    return compile_keys(compilation, continuing, ROOT_CONTINUING, "continuing pieces", error);
+    return compile_keys(compilation, continuing, ROOT_CONTINUING, error);
 }
 
 static enum status check_added_token(const struct tokenizer_description *description, uint32_t place,
@@ -120,19 +143,13 @@ static enum status check_added_token(const struct tokenizer_description *descrip
     enum status status = check_text(token->content, "added token", token->id, error);
     if (status != STATUS_OK)
         return status;
-    if (token->id < description->piece_count && description->pieces[token->id].size != 0 &&
-        !bytes_equal(description->pieces[token->id], token->content))
-        return error_set(error, STATUS_INVALID_DATA,
-                         "id %u is the piece \"%.*s\" and the added token \"%.*s\"", (unsigned)token->id,
-                         (int)(description->pieces[token->id].size & 63),
-                         (const char *)description->pieces[token->id].data, (int)(token->content.size & 63),
-                         (const char *)token->content.data);
-    for (uint32_t other = 0; other < place; other++) {
-        bool same_text = bytes_equal(description->added_tokens[other].content, token->content);
-        if (same_text || description->added_tokens[other].id == token->id)
-            return error_set(error, STATUS_INVALID_DATA, "added token %u is there twice",
-                             (unsigned)token->id);
-    }
+    struct bytes piece =
+        token->id < description->piece_count ? description->pieces[token->id] : (struct bytes){0};
+    if (piece.size != 0 && !bytes_equal(piece, token->content))
+        return error_set(
+            error, STATUS_INVALID_DATA, "id %u is the piece \"%.*s\" and the added token \"%.*s\"",
+            (unsigned)token->id, (int)(piece.size < 64 ? piece.size : 64), (const char *)piece.data,
+            (int)(token->content.size < 64 ? token->content.size : 64), (const char *)token->content.data);
     return STATUS_OK;
 }
 
@@ -154,50 +171,65 @@ static enum status append_searched_text(struct compilation *compilation, const s
 
 static unsigned added_token_flags(const struct added_token *token) {
     return (token->single_word ? ADDED_SINGLE_WORD : 0u) | (token->strip_left ? ADDED_STRIP_LEFT : 0u) |
-           (token->strip_right ? ADDED_STRIP_RIGHT : 0u) | (token->special ? ADDED_SPECIAL : 0u);
+           (token->strip_right ? ADDED_STRIP_RIGHT : 0u) | (token->special ? ADDED_SPECIAL : 0u) |
+           (token->normalized ? ADDED_NORMALIZED : 0u);
 }
 
+static enum status compile_added_record(struct compilation *compilation, uint32_t place,
+                                        struct error *error) {
+    const struct added_token *token = &compilation->description->added_tokens[place];
+    enum status status = check_added_token(compilation->description, place, error);
+    size_t before = compilation->added_text.size;
+    if (status == STATUS_OK)
+        status = append_searched_text(compilation, token, error);
+    if (status != STATUS_OK)
+        return status;
+    if (compilation->added_text.size == before)
+        return error_set(error, STATUS_UNSUPPORTED, "nothing is left of added token %u after normalization",
+                         (unsigned)token->id);
+    struct section_added_token record = {token->id, (uint32_t)(compilation->added_text.size - before),
+                                         added_token_flags(token)};
+    if (token->normalized)
+        compilation->header.flags |= SECTION_NORMALIZED_ADDED_TOKENS;
+    else
+        compilation->header.first_bytes[token->content.data[0]] = 1;
+    return buffer_append(&compilation->parts[SECTION_ADDED_TOKENS], &record, sizeof record, error);
+}
+
+/* Special tokens first: of two with the same text the reference prefers them. */
 static enum status compile_added_records(struct compilation *compilation, struct error *error) {
     const struct tokenizer_description *description = compilation->description;
-    for (uint32_t i = 0; i < description->added_token_count; i++) {
-        const struct added_token *token = &description->added_tokens[i];
-        enum status status = check_added_token(description, i, error);
-        size_t before = compilation->added_text.size;
-        if (status == STATUS_OK)
-            status = append_searched_text(compilation, token, error);
-        if (status != STATUS_OK)
-            return status;
-        if (compilation->added_text.size == before)
-            return error_set(error, STATUS_UNSUPPORTED,
-                             "nothing is left of added token %u after normalization", (unsigned)token->id);
-        struct section_added_token record = {token->id, (uint32_t)(compilation->added_text.size - before),
-                                             added_token_flags(token)};
-        if (token->normalized)
-            compilation->header.flags |= SECTION_NORMALIZED_ADDED_TOKENS;
-        else
-            compilation->header.first_bytes[token->content.data[0]] = 1;
-        status = buffer_append(&compilation->parts[SECTION_ADDED_TOKENS], &record, sizeof record, error);
-        if (status != STATUS_OK)
-            return status;
+    enum status status = STATUS_OK;
+    for (unsigned special = 2; special-- > 0;) {
+        for (uint32_t i = 0; i < description->added_token_count && status == STATUS_OK; i++) {
+            if (description->added_tokens[i].special == (special != 0))
+                status = compile_added_record(compilation, i, error);
+        }
     }
-    return STATUS_OK;
+    return status;
+}
+
+/* The keys of the added tokens with that flag set or not; their values are places among the records. */
+static size_t collect_added_keys(struct compilation *compilation, bool normalized) {
+    size_t offset = 0, count = 0;
+    for (uint32_t place = 0; place < compilation->description->added_token_count; place++) {
+        struct section_added_token record;
+        memcpy(&record, compilation->parts[SECTION_ADDED_TOKENS].data + place * sizeof record, sizeof record);
+        struct bytes text = bytes_of(compilation->added_text.data + offset, record.size);
+        offset += record.size;
+        if (((record.flags & ADDED_NORMALIZED) != 0) == normalized)
+            compilation->keys[count++] = (struct trie_key){text, place};
+    }
+    return count;
 }
 
 static enum status compile_added_tokens(struct compilation *compilation, struct error *error) {
     enum status status = compile_added_records(compilation, error);
-    for (unsigned normalized = 0; normalized < 2 && status == STATUS_OK; normalized++) {
-        size_t offset = 0, count = 0;
-        for (uint32_t i = 0; i < compilation->description->added_token_count; i++) {
-            struct section_added_token record;
-            memcpy(&record, compilation->parts[SECTION_ADDED_TOKENS].data + i * sizeof record, sizeof record);
-            struct bytes text = bytes_of(compilation->added_text.data + offset, record.size);
-            offset += record.size;
-            if (compilation->description->added_tokens[i].normalized == (normalized != 0))
-                compilation->keys[count++] = (struct trie_key){text, i};
-        }
-        status = compile_keys(compilation, count, normalized != 0 ? ROOT_ADDED_NORMALIZED : ROOT_ADDED,
-                              "added tokens", error);
-    }
+    if (status == STATUS_OK)
+        status = compile_keys(compilation, collect_added_keys(compilation, false), ROOT_ADDED, error);
+    if (status == STATUS_OK)
+        status =
+            compile_keys(compilation, collect_added_keys(compilation, true), ROOT_ADDED_NORMALIZED, error);
     return status;
 }
 
@@ -285,9 +317,11 @@ static enum status fill_header(struct compilation *compilation, struct error *er
     const struct tokenizer_settings *settings = &description->settings;
     uint32_t vocabulary_size = description->piece_count;
     for (uint32_t i = 0; i < description->added_token_count; i++) {
-        if (description->added_tokens[i].id >= TRIE_MAX_VALUE)
-            return error_set(error, STATUS_LIMIT_EXCEEDED, "added token id %u is above %u",
-                             (unsigned)description->added_tokens[i].id, (unsigned)TRIE_MAX_VALUE - 1);
+        uint64_t most = (uint64_t)description->piece_count + description->added_token_count;
+        if (description->added_tokens[i].id >= most)
+            return error_set(error, STATUS_INVALID_DATA,
+                             "added token id %u is above the %llu pieces and added tokens",
+                             (unsigned)description->added_tokens[i].id, (unsigned long long)most);
         if (description->added_tokens[i].id >= vocabulary_size)
             vocabulary_size = description->added_tokens[i].id + 1;
     }
@@ -350,9 +384,13 @@ static enum status compile_all(struct compilation *compilation, struct buffer *s
     if (status != STATUS_OK)
         return status;
     compilation->keys = calloc(most_keys + 1, sizeof *compilation->keys);
-    if (compilation->keys == NULL)
+    compilation->added_by_id =
+        calloc(compilation->header.vocabulary_size + 1u, sizeof *compilation->added_by_id);
+    if (compilation->keys == NULL || compilation->added_by_id == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for %zu pieces", most_keys);
-    status = compile_pieces(compilation, error);
+    status = map_added_ids(compilation, error);
+    if (status == STATUS_OK)
+        status = compile_pieces(compilation, error);
     if (status == STATUS_OK)
         status = compile_words(compilation, error);
     if (status == STATUS_OK)
@@ -379,5 +417,6 @@ enum status tokenizer_compile(const struct tokenizer_description *description, s
     trie_builder_free(&compilation.trie);
     normalizer_free(&compilation.normalizer);
     free(compilation.keys);
+    free(compilation.added_by_id);
     return status;
 }

@@ -54,6 +54,7 @@ enum section_added_flag {
     ADDED_STRIP_LEFT = 1u << 1,
     ADDED_STRIP_RIGHT = 1u << 2,
     ADDED_SPECIAL = 1u << 3,
+    ADDED_NORMALIZED = 1u << 4,
 };
 
 struct section_header {

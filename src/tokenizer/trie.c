@@ -1,7 +1,7 @@
 #include "tokenizer/trie.h"
 
 #define UNITS_PER_BLOCK 256u
-#define MAX_ATTEMPTS    2048u /* free units tried for a node's children before a new block is opened */
+#define MAX_ATTEMPTS    256u /* free units tried for a node's children before a new block is opened */
 #define ROOT_NODE       UINT32_MAX
 
 /* The keys first..last share their first `depth` bytes, which lead to `node`. */
@@ -27,13 +27,33 @@ static uint32_t unit_count(const struct trie_builder *builder) {
 }
 
 static enum status add_block(struct trie_builder *builder, struct error *error) {
-    if (unit_count(builder) + UNITS_PER_BLOCK > TRIE_BASE_MASK)
+    uint32_t first = unit_count(builder);
+    if (first + UNITS_PER_BLOCK > TRIE_BASE_MASK)
         return error_set(error, STATUS_LIMIT_EXCEEDED, "the vocabulary needs more than %u trie units",
                          (unsigned)TRIE_BASE_MASK);
     enum status status = buffer_append_zeros(&builder->units, UNITS_PER_BLOCK * sizeof(uint64_t), error);
     if (status == STATUS_OK)
         status = buffer_append_zeros(&builder->bases, UNITS_PER_BLOCK, error);
+    for (uint32_t unit = first; unit < first + UNITS_PER_BLOCK && status == STATUS_OK; unit++)
+        status = buffer_append(&builder->free, &unit, sizeof unit, error);
     return status;
+}
+
+/* The first free unit at or after `unit`, or the number of units. Every path walked is made shorter. */
+static uint32_t next_free(struct trie_builder *builder, uint32_t unit) {
+    uint32_t *free_units = (uint32_t *)(void *)builder->free.data;
+    uint32_t count = unit_count(builder);
+    while (unit < count && free_units[unit] != unit) {
+        uint32_t next = free_units[unit];
+        if (next < count)
+            free_units[unit] = free_units[next];
+        unit = next;
+    }
+    return unit;
+}
+
+static void take(struct trie_builder *builder, uint32_t unit) {
+    ((uint32_t *)(void *)builder->free.data)[unit] = unit + 1;
 }
 
 static bool fits(struct trie_builder *builder, uint32_t base, const struct children *children) {
@@ -49,24 +69,20 @@ static bool fits(struct trie_builder *builder, uint32_t base, const struct child
 
 static enum status find_base(struct trie_builder *builder, const struct children *children, uint32_t *base,
                              struct error *error) {
+    uint32_t unit = next_free(builder, builder->first_tried);
     unsigned attempts = 0;
-    for (uint32_t unit = builder->first_free; unit < unit_count(builder) && attempts < MAX_ATTEMPTS; unit++) {
-        if ((units_of(builder)[unit] & TRIE_TAKEN) != 0) {
-            if (unit == builder->first_free)
-                builder->first_free++;
-            continue;
-        }
-        attempts++;
+    for (; unit < unit_count(builder) && attempts < MAX_ATTEMPTS; attempts++) {
         *base = unit ^ children->labels[0];
         if (fits(builder, *base, children))
             return STATUS_OK;
+        unit = next_free(builder, unit + 1);
     }
     uint32_t fresh = unit_count(builder);
     enum status status = add_block(builder, error);
     if (status != STATUS_OK)
         return status;
-    if (attempts == MAX_ATTEMPTS)
-        builder->first_free += UNITS_PER_BLOCK; /* that crowded a region is left as it is */
+    if (attempts == MAX_ATTEMPTS && builder->first_tried + UNITS_PER_BLOCK <= fresh)
+        builder->first_tried += UNITS_PER_BLOCK; /* so crowded a block is left as it is */
     *base = fresh;
     return STATUS_OK;
 }
@@ -98,6 +114,7 @@ static enum status place_children(struct trie_builder *builder, const struct tri
         const struct trie_key *first = &keys[children->starts[i]];
         uint32_t depth = pending->depth + 1;
         units[unit] = TRIE_TAKEN | children->labels[i];
+        take(builder, unit);
         if (first->bytes.size == depth)
             units[unit] |= (uint64_t)(first->value + 1) << TRIE_VALUE_SHIFT;
         struct pending next = {unit, children->starts[i], children->starts[i + 1], depth};
@@ -114,7 +131,7 @@ enum status trie_builder_add(struct trie_builder *builder, const struct trie_key
     enum status status = STATUS_OK;
     if (builder->units.size == 0) {
         status = add_block(builder, error);
-        builder->first_free = UNITS_PER_BLOCK;
+        builder->first_tried = UNITS_PER_BLOCK;
     }
     if (status != STATUS_OK || count == 0)
         return status;
@@ -146,6 +163,7 @@ void trie_builder_free(struct trie_builder *builder) {
     buffer_free(&builder->units);
     buffer_free(&builder->bases);
     buffer_free(&builder->queue);
+    buffer_free(&builder->free);
     *builder = (struct trie_builder){0};
 }
 
@@ -153,7 +171,7 @@ int trie_key_compare(const void *left, const void *right) {
     const struct trie_key *a = left, *b = right;
     size_t shorter = a->bytes.size < b->bytes.size ? a->bytes.size : b->bytes.size;
     int order = shorter == 0 ? 0 : memcmp(a->bytes.data, b->bytes.data, shorter);
-    if (order != 0)
-        return order;
-    return (a->bytes.size > b->bytes.size) - (a->bytes.size < b->bytes.size);
+    if (order == 0)
+        order = (a->bytes.size > b->bytes.size) - (a->bytes.size < b->bytes.size);
+    return order != 0 ? order : (a->value > b->value) - (a->value < b->value);
 }

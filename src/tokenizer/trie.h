@@ -46,7 +46,9 @@ struct trie_builder {
     struct buffer units; /* uint64_t */
     struct buffer bases; /* one byte a unit: whether it is somebody's base */
     struct buffer queue; /* nodes whose children are still to be placed */
-    uint32_t first_free; /* no unit before it is free, except the first 256 */
+    struct buffer
+        free; /* uint32_t a unit: itself when it is free, else one at or before the next free unit */
+    uint32_t first_tried; /* units before it are not tried any more */
 };
 
 /* Adds the keys, which must be sorted by bytes and distinct, and gives the base of their root. */
@@ -54,7 +56,7 @@ MUST_CHECK enum status trie_builder_add(struct trie_builder *builder, const stru
                                         size_t count, uint32_t *root, struct error *error);
 void trie_builder_free(struct trie_builder *builder);
 
-/* qsort's order of struct trie_key: by bytes. */
+/* qsort's order of struct trie_key: by bytes, then by value. */
 int trie_key_compare(const void *left, const void *right);
 
 #endif

@@ -1,24 +1,38 @@
 /* Tokenizes at full speed for the oracle tests: texts in on stdin, tokens out on stdout.
  *
- *   tokenizer_driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N]
+ *   driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N] [--slow]
  *
  * In: a text is its size in bytes (uint32) and its bytes. Out, for each text: the number of tokens (uint32),
  * their ids (int32), then their spans (four uint32 each: byte start and end, character start and end). A text
  * that is refused gives 0xFFFFFFFF. All in the machine's byte order. */
 #include "base/buffer.h"
 #include "formats/tokenizer_files.h"
+#include "slow_tokenizer.h"
 #include "tokenizer/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool read_options(int count, char **arguments, struct encode_options *options) {
+struct driver {
+    struct tokenizer_files files;
+    struct buffer section;
+    struct tokenizer tokenizer;
+    struct encode_options options;
+    bool slow;
+    struct buffer text;
+    struct tokens tokens;
+};
+
+static bool read_options(int count, char **arguments, struct driver *driver) {
+    struct encode_options *options = &driver->options;
     options->with_spans = true;
     for (int i = 2; i < count; i++) {
         if (strcmp(arguments[i], "--encode-special-tokens") == 0)
             options->encode_special_tokens = true;
         else if (strcmp(arguments[i], "--replace") == 0)
             options->invalid_utf8 = INVALID_UTF8_REPLACE;
+        else if (strcmp(arguments[i], "--slow") == 0)
+            driver->slow = true;
         else if (strcmp(arguments[i], "--max-tokens") == 0 && i + 1 < count)
             options->max_tokens = strtoul(arguments[++i], NULL, 10);
         else
@@ -27,15 +41,12 @@ static bool read_options(int count, char **arguments, struct encode_options *opt
     return count >= 2;
 }
 
-static enum status load(const char *directory, struct buffer *section, struct tokenizer *tokenizer,
-                        struct error *error) {
-    struct tokenizer_files files;
-    enum status status = tokenizer_files_read(directory, &files, error);
-    if (status != STATUS_OK)
-        return status;
-    status = tokenizer_compile(&files.description, section, error);
-    tokenizer_files_free(&files);
-    return status == STATUS_OK ? tokenizer_open(tokenizer, buffer_bytes(section), error) : status;
+static enum status load(const char *directory, struct driver *driver, struct error *error) {
+    enum status status = tokenizer_files_read(directory, &driver->files, error);
+    if (status == STATUS_OK)
+        status = tokenizer_compile(&driver->files.description, &driver->section, error);
+    return status == STATUS_OK ? tokenizer_open(&driver->tokenizer, buffer_bytes(&driver->section), error)
+                               : status;
 }
 
 static bool write_tokens(const struct tokens *tokens) {
@@ -45,18 +56,25 @@ static bool write_tokens(const struct tokens *tokens) {
            fwrite(tokens->spans, sizeof *tokens->spans, count, stdout) == count;
 }
 
-static bool answer_all(const struct tokenizer *tokenizer, const struct encode_options *options,
-                       struct buffer *text, struct tokens *tokens, struct error *error) {
+static enum status encode(struct driver *driver, struct error *error) {
+    struct bytes text = buffer_bytes(&driver->text);
+    if (!driver->slow)
+        return tokenizer_encode(&driver->tokenizer, text, &driver->options, &driver->tokens, error);
+    slow_encode(&driver->files.description, text, driver->options.encode_special_tokens, &driver->tokens);
+    return STATUS_OK;
+}
+
+static bool answer_all(struct driver *driver, struct error *error) {
     const uint32_t refused = UINT32_MAX;
     uint32_t size;
     while (fread(&size, sizeof size, 1, stdin) == 1) {
-        text->size = 0;
-        if (buffer_reserve(text, size, error) != STATUS_OK || fread(text->data, 1, size, stdin) != size)
+        driver->text.size = 0;
+        if (buffer_reserve(&driver->text, size, error) != STATUS_OK ||
+            fread(driver->text.data, 1, size, stdin) != size)
             return false;
-        text->size = size;
-        bool answered = tokenizer_encode(tokenizer, buffer_bytes(text), options, tokens, error) == STATUS_OK
-                            ? write_tokens(tokens)
-                            : fwrite(&refused, sizeof refused, 1, stdout) == 1;
+        driver->text.size = size;
+        bool answered = encode(driver, error) == STATUS_OK ? write_tokens(&driver->tokens)
+                                                           : fwrite(&refused, sizeof refused, 1, stdout) == 1;
         if (!answered)
             return false;
     }
@@ -64,22 +82,19 @@ static bool answer_all(const struct tokenizer *tokenizer, const struct encode_op
 }
 
 int main(int count, char **arguments) {
-    struct encode_options options = {0};
-    struct buffer section = {0}, text = {0};
-    struct tokenizer tokenizer;
-    struct tokens tokens = {0};
+    struct driver driver = {0};
     struct error error = {0};
-    if (!read_options(count, arguments, &options)) {
+    if (!read_options(count, arguments, &driver)) {
         fprintf(stderr,
-                "usage: tokenizer_driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N]\n");
+                "usage: driver DIRECTORY [--encode-special-tokens] [--replace] [--max-tokens N] [--slow]\n");
         return 2;
     }
-    bool good = load(arguments[1], &section, &tokenizer, &error) == STATUS_OK &&
-                answer_all(&tokenizer, &options, &text, &tokens, &error);
+    bool good = load(arguments[1], &driver, &error) == STATUS_OK && answer_all(&driver, &error);
     if (!good)
-        fprintf(stderr, "tokenizer_driver: %s\n", error.message);
-    tokens_free(&tokens);
-    buffer_free(&text);
-    buffer_free(&section);
+        fprintf(stderr, "driver: %s\n", error.message);
+    tokens_free(&driver.tokens);
+    buffer_free(&driver.text);
+    buffer_free(&driver.section);
+    tokenizer_files_free(&driver.files);
     return good ? 0 : 1;
 }
