@@ -30,7 +30,10 @@ static bool is_bounded(struct bytes text, size_t start, size_t end) {
     return end == text.size || (unicode_flags(utf8_decode(text, end).point) & UNICODE_WORD) == 0;
 }
 
+/* White space before `done` stays with the token before, also where this one begins with it. */
 static size_t strip_left(struct bytes text, size_t start, size_t done) {
+    if (start < done)
+        return done;
     while (start > done) {
         struct utf8_character before = utf8_decode_before(text, start);
         if ((unicode_flags(before.point) & UNICODE_PATTERN_SPACE) == 0)
@@ -48,6 +51,12 @@ static size_t strip_right(struct bytes text, size_t end) {
         end += after.bytes;
     }
     return end;
+}
+
+static void end_match(struct added_token_search *search, struct added_token_match *match) {
+    if (match->end < match->start)
+        match->end = match->start; /* the token before has eaten all of it */
+    search->done = match->end;
 }
 
 /* The flags' rules on a raw match; false: it does not count. */
@@ -87,7 +96,7 @@ bool added_token_find(const struct tokenizer *tokenizer, struct bytes text, bool
         const struct section_added_token *token = &tokenizer->added_tokens[place];
         *match = (struct added_token_match){start, end, token->id};
         if (apply_flags(token, text, encode_special_tokens, search->done, match)) {
-            search->done = match->end;
+            end_match(search, match);
             return true;
         }
     }
@@ -129,6 +138,7 @@ static bool apply_flags_normalized(const struct section_added_token *token,
          (match->end < text->count && has_flag(text, match->end, UNICODE_WORD))))
         return false;
     if ((token->flags & ADDED_STRIP_LEFT) != 0) {
+        match->start = match->start < done ? done : match->start;
         while (match->start > done && has_flag(text, match->start - 1, UNICODE_PATTERN_SPACE))
             match->start--;
     }
@@ -153,7 +163,7 @@ bool added_token_find_normalized(const struct tokenizer *tokenizer, const struct
         const struct section_added_token *token = &tokenizer->added_tokens[place];
         *match = (struct added_token_match){start, end, token->id};
         if (apply_flags_normalized(token, text, encode_special_tokens, search->done, match)) {
-            search->done = match->end;
+            end_match(search, match);
             return true;
         }
     }

@@ -14,8 +14,8 @@ struct added_token_search {
     size_t done;     /* everything before it is given to earlier matches or to parts between them */
 };
 
-/* A match, white space eaten by lstrip and rstrip included; start may lie before `done` of the search when
- * the token before it has eaten white space the token begins with. */
+/* A match, white space eaten by lstrip and rstrip included. Where the token before has eaten white space this
+ * one begins with, it begins before `done` of the search (without lstrip) or may even be empty (with it). */
 struct added_token_match {
     size_t start, end;
     uint32_t id;

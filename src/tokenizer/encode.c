@@ -344,13 +344,25 @@ static enum status encode_part(struct encoding *encoding, size_t start, size_t e
     return status;
 }
 
-static enum status add_match(struct encoding *encoding, const struct added_token_match *match) {
+/* The text's characters up to byte `end`, given that `done` bytes are counted in encoding->continuations. */
+static size_t characters_until(const struct encoding *encoding, size_t done, size_t end) {
+    size_t characters = done - encoding->continuations;
+    for (; done < end; characters++)
+        done += utf8_decode(encoding->text, done).bytes;
+    for (; done > end; characters--)
+        done -= utf8_decode_before(encoding->text, done).bytes;
+    return characters;
+}
+
+/* The match's token; `done` is the end of the token or part before it. */
+static enum status add_match(struct encoding *encoding, const struct added_token_match *match, size_t done) {
     if (has_enough(encoding) || match->start >= match->end)
         return STATUS_OK;
-    struct word_source first = {(uint32_t)match->start, 0,
-                                (uint32_t)(match->start - encoding->continuations)};
-    count_continuations(encoding, match->start, match->end);
-    struct word_source last = {0, (uint32_t)match->end, (uint32_t)(match->end - encoding->continuations - 1)};
+    size_t start = characters_until(encoding, done, match->start);
+    size_t end = characters_until(encoding, done, match->end);
+    encoding->continuations = match->end - end;
+    struct word_source first = {.byte_start = (uint32_t)match->start, .character = (uint32_t)start};
+    struct word_source last = {.byte_end = (uint32_t)match->end, .character = (uint32_t)(end - 1)};
     return add_found_token(encoding, match->id, first, last);
 }
 
@@ -363,8 +375,9 @@ static enum status encode_text(struct encoding *encoding) {
            added_token_find(encoding->tokenizer, encoding->text, encoding->options->encode_special_tokens,
                             &search, &match)) {
         status = encode_part(encoding, done, match.start);
+        done = match.start > done ? match.start : done;
         if (status == STATUS_OK)
-            status = add_match(encoding, &match);
+            status = add_match(encoding, &match, done);
         done = match.end;
     }
     return status == STATUS_OK ? encode_part(encoding, done, encoding->text.size) : status;

@@ -297,6 +297,8 @@ static void cut_added(struct slow *slow, const struct text *text, bool normalize
         start = end;
         if (!counts(slow, token, text, first, end))
             continue;
+        if (token->strip_left && first < done)
+            first = done; /* the token before has eaten its white space */
         while (token->strip_left && first > done &&
                is(text->characters[first - 1].point, UNICODE_PATTERN_SPACE))
             first--;
@@ -307,6 +309,8 @@ static void cut_added(struct slow *slow, const struct text *text, bool normalize
             struct text part = {text->characters + done, first - done};
             handle(slow, &part);
         }
+        if (end <= first)
+            continue;
         emit(slow, token->id, &text->characters[first], &text->characters[end - 1]);
         done = end;
     }
