@@ -9,7 +9,6 @@
 
 #define VOCABULARY_NAME "vocab.txt"
 #define CONFIG_NAME     "tokenizer_config.json"
-#define MAX_CONFIG_SIZE ((size_t)16 << 20)
 #define MAP_NAME        "special_tokens_map.json"
 #define ADDED_NAME      "added_tokens_decoder"
 
@@ -234,7 +233,8 @@ static enum status read_all(struct bytes vocabulary, json_t *config, const json_
     return status;
 }
 
-/* Published configurations hold numbers beyond 63 bits (model_max_length 1e30 in digits): all are read as real. */
+/* Published configurations hold numbers beyond 63 bits (model_max_length 1e30 in digits): all are read as
+ * real. */
 static enum status parse_config(struct bytes text, const char *name, json_t **root, struct error *error) {
     enum status status = json_parse(text, name, TOKENIZER_FILE_MAX_SIZE, JSON_NUMBERS_REAL, root, error);
     return status == STATUS_OK ? json_require_object(*root, name, error) : status;
