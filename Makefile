@@ -39,7 +39,7 @@ ifeq ($(SANITIZE),)
 LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r
 else
 # A sanitizer's runtime can't be linked statically. GCC takes minutes for the instrumented kernels at -O2 -g.
-CFLAGS_ALL += -O1 -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_ALL += $(if $(filter thread,$(SANITIZE)),,-O1) -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS_PROGRAM := -pie
 endif
 CFLAGS_ALL += $(CFLAGS)
@@ -91,6 +91,12 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# ThreadSanitizer would make the kernels a hundred times slower, and the tests of the server with them; a kernel
+# knows no threads, and what surrounds it is watched.
+ifeq ($(SANITIZE),thread)
+$(BUILD)/objects/src/kernels/%.o: COMPILE += -fno-sanitize=thread
+endif
 
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 	@mkdir -p $(@D)
