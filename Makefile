@@ -95,7 +95,7 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command
 # ThreadSanitizer would make the kernels a hundred times slower, and the tests of the server with them; a kernel
 # knows no threads, and what surrounds it is watched.
 ifeq ($(SANITIZE),thread)
-$(BUILD)/objects/src/kernels/%.o: COMPILE += -fno-sanitize=thread
+$(BUILD)/objects/src/kernels/%.o: private COMPILE += -fno-sanitize=thread
 endif
 
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
