@@ -9,6 +9,7 @@
 /* A refused body this small is read to its end, which keeps the connection; a larger one is not waited for.
  */
 #define MAX_DISCARDED_BYTES ((uint64_t)65536)
+#define MAX_REPLY_BYTES     ((size_t)1 << 30)
 
 static void decide(struct connection *connection, const struct api_error *error) {
     reply_set_error(&connection->reply, error);
@@ -244,8 +245,23 @@ static void count(struct server_state *state, const struct job *job) {
     metrics->truncated_texts += job->truncated_texts;
 }
 
+/* libuv takes sizes as unsigned int and reports them as int. */
+static void refuse_huge_reply(struct job *job) {
+    struct api_error error;
+    if (job->reply.size <= MAX_REPLY_BYTES)
+        return;
+    buffer_free(&job->reply);
+    job->http_status = 400;
+    job->error_code = "reply_too_large";
+    api_refuse(&error, job->http_status, job->error_code,
+               "the reply would be larger than %zu bytes: ask for less", MAX_REPLY_BYTES);
+    if (api_error_write(&error, &job->reply) != STATUS_OK)
+        buffer_free(&job->reply);
+}
+
 void connection_deliver(struct server_state *state, struct job *job) {
     struct connection *connection = job->owner;
+    refuse_huge_reply(job);
     count(state, job);
     if (connection != NULL) {
         struct reply *reply = &connection->reply;

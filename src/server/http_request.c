@@ -386,6 +386,8 @@ static enum request_event feed_head(struct http_request *request, struct bytes *
 /* --- the body --- */
 
 static enum request_event feed_counted_body(struct http_request *request, struct bytes *input) {
+    if (input->size == 0)
+        return REQUEST_INCOMPLETE;
     uint64_t missing = request->content_length - request->body_received;
     size_t size = input->size < missing ? input->size : (size_t)missing;
     if (keep_content(request, input->data, size) != 0)
