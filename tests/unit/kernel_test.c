@@ -23,8 +23,11 @@ struct test_levels test_levels(void) {
 static uint8_t signed_values_of_zero(const struct kernels *kernels) {
     _Alignas(64) static const float zeros[KERNEL_INPUT_MULTIPLE];
     _Alignas(64) uint8_t values[KERNEL_INPUT_MULTIPLE];
+    _Alignas(64) float scratch[KERNEL_INPUT_MULTIPLE];
     float scale;
-    kernels->quantize(zeros, KERNEL_INPUT_MULTIPLE, 1, &(struct activations){values, &scale, sizeof values});
+    const struct input_transform none = {0};
+    kernels->quantize(zeros, KERNEL_INPUT_MULTIPLE, 1, &none,
+                      &(struct activations){values, &scale, sizeof values}, scratch);
     return values[0];
 }
 
@@ -169,8 +172,14 @@ struct test_linear linear_create(struct random *random, uint32_t inputs, uint32_
     float *scales = aligned(outputs * sizeof(float));
     float *bias = aligned(outputs * sizeof(float));
     int32_t *compensation = aligned(outputs * sizeof(int32_t));
-    linear.int8 = (struct linear){inputs, outputs, panels, scales, compensation, NULL, bias};
-    linear.f32 = (struct linear){inputs, outputs, NULL, NULL, NULL, panels_f32, bias};
+    linear.int8 = (struct linear){.inputs = inputs,
+                                  .outputs = outputs,
+                                  .panels = panels,
+                                  .scales = scales,
+                                  .compensation = compensation,
+                                  .bias = bias};
+    linear.f32 =
+        (struct linear){.inputs = inputs, .outputs = outputs, .panels_f32 = panels_f32, .bias = bias};
     for (size_t i = 0; i < size; i++)
         linear.unpacked[i] = (int8_t)content_value(random, content, -127, 127);
     random_units(random, linear.weights, size, 0, 127 * scale);
@@ -186,6 +195,20 @@ void linear_destroy(struct test_linear *linear) {
     for (size_t i = 0; i < sizeof linear->memory / sizeof linear->memory[0]; i++)
         free(linear->memory[i]);
     free(linear->weights);
+}
+
+struct input_transform transform_create(struct random *random, size_t columns, bool of_gelu) {
+    float *scale = aligned(columns * sizeof(float)), *shift = aligned(columns * sizeof(float));
+    random_units(random, scale, columns, 1, 0.75f);
+    random_units(random, shift, columns, 0, 1);
+    for (size_t i = 0; i < columns && of_gelu; i++)
+        shift[i] = KERNEL_GELU_OFFSET * scale[i];
+    return (struct input_transform){scale, shift};
+}
+
+void transform_destroy(struct input_transform *transform) {
+    free((void *)(uintptr_t)transform->scale);
+    free((void *)(uintptr_t)transform->shift);
 }
 
 static double thread_seconds(void) {

@@ -87,6 +87,10 @@ struct test_linear linear_create(struct random *random, uint32_t inputs, uint32_
                                  enum content content, float scale);
 void linear_destroy(struct test_linear *linear);
 
+/* A random transform of activations; of_gelu: one that leaves no value of GELU below zero. */
+struct input_transform transform_create(struct random *random, size_t columns, bool of_gelu);
+void transform_destroy(struct input_transform *transform);
+
 /* One kernel at one level, for --bench. `operations` are those of one run: multiply-accumulates, or bytes
  * read and written. */
 struct benchmark {

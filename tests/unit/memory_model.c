@@ -21,24 +21,54 @@ static void *take(struct builder *builder, size_t size) {
     return piece;
 }
 
-static const float *values(struct builder *builder, size_t count, float centre, float spread) {
+static float *values(struct builder *builder, size_t count, float centre, float spread) {
     float *made = take(builder, count * sizeof *made);
     random_units(&builder->random, made, count, centre, spread);
     return made;
 }
 
+enum input_kind {
+    INPUT_PLAIN,
+    INPUT_TRANSFORMED,
+    INPUT_OF_GELU,
+};
+
+/* u = x * scale + shift, so that W x + b = (W / scale) u + (b - (W / scale) shift): in place. */
+static struct input_transform transform(struct builder *builder, enum input_kind kind, uint32_t inputs,
+                                        uint32_t outputs, float *weights, float *bias) {
+    struct input_transform made = {0};
+    if (kind == INPUT_PLAIN)
+        return made;
+    float *scale = values(builder, inputs, 1, 0.25f), *shift = values(builder, inputs, 0, 0.1f);
+    for (size_t k = 0; k < inputs && kind == INPUT_OF_GELU; k++)
+        shift[k] = KERNEL_GELU_OFFSET * scale[k];
+    for (size_t n = 0; n < outputs; n++) {
+        for (size_t k = 0; k < inputs; k++) {
+            weights[n * inputs + k] /= scale[k];
+            bias[n] -= weights[n * inputs + k] * shift[k];
+        }
+    }
+    made.scale = scale;
+    made.shift = shift;
+    return made;
+}
+
 static struct linear linear(struct builder *builder, uint32_t inputs, uint32_t outputs,
-                            enum precision precision) {
+                            enum precision precision, enum input_kind kind) {
     size_t size = (size_t)inputs * outputs;
-    const float *weights = values(builder, size, 0, 1.7f / sqrtf((float)inputs));
-    struct linear made = {.inputs = inputs, .outputs = outputs};
-    made.bias = values(builder, outputs, 0, 0.1f);
+    float *weights = values(builder, size, 0, 1.7f / sqrtf((float)inputs));
+    float *bias = values(builder, outputs, 0, 0.1f);
+    struct linear made = {.inputs = inputs, .outputs = outputs, .bias = bias};
     if (precision == PRECISION_F32) {
         float *panels = take(builder, size * sizeof *panels);
         pack_linear_f32(weights, outputs, inputs, panels);
         made.panels_f32 = panels;
         return made;
     }
+    /* The stream goes on as in a float32 model, so that the other weights are the same. */
+    struct random others = builder->random;
+    made.transform = transform(builder, kind, inputs, outputs, weights, bias);
+    builder->random = others;
     int8_t *panels = take(builder, size);
     float *scales = take(builder, outputs * sizeof *scales);
     int32_t *compensation = take(builder, outputs * sizeof *compensation);
@@ -78,11 +108,13 @@ static void build_embeddings(struct builder *builder) {
 static void build_layer(struct builder *builder, struct encoder_layer *layer) {
     const struct model *model = &builder->built->model;
     uint32_t hidden_size = model->shape.hidden_size, intermediate_size = model->shape.intermediate_size;
-    layer->query_key_value = linear(builder, hidden_size, 3 * hidden_size, model->precision);
-    layer->attention_output = linear(builder, hidden_size, hidden_size, model->precision);
+    layer->query_key_value =
+        linear(builder, hidden_size, 3 * hidden_size, model->precision, INPUT_TRANSFORMED);
+    layer->attention_output = linear(builder, hidden_size, hidden_size, model->precision, INPUT_PLAIN);
     layer->attention_norm = layer_norm(builder);
-    layer->intermediate = linear(builder, hidden_size, intermediate_size, model->precision);
-    layer->output = linear(builder, intermediate_size, hidden_size, model->precision);
+    layer->intermediate =
+        linear(builder, hidden_size, intermediate_size, model->precision, INPUT_TRANSFORMED);
+    layer->output = linear(builder, intermediate_size, hidden_size, model->precision, INPUT_OF_GELU);
     layer->output_norm = layer_norm(builder);
 }
 
@@ -110,7 +142,8 @@ struct memory_model memory_model_create(uint64_t seed, const struct memory_model
     model->layers = take(&builder, options->layers * sizeof *model->layers);
     for (uint32_t l = 0; l < options->layers; l++)
         build_layer(&builder, &model->layers[l]);
-    model->pooler = linear(&builder, model->shape.hidden_size, model->shape.hidden_size, PRECISION_F32);
+    model->pooler =
+        linear(&builder, model->shape.hidden_size, model->shape.hidden_size, PRECISION_F32, INPUT_PLAIN);
     model->classifier_weight = values(&builder, model->shape.hidden_size, 0, 0.5f);
     model->classifier_bias = 0.25f;
     return built;

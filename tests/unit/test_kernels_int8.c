@@ -39,15 +39,26 @@ static void fill_row(struct random *random, float *row, size_t size, unsigned ki
         row[random_below(random, (uint32_t)size)] = random_below(random, 2) ? -100 : 100;
 }
 
-static void check_quantized_row(const float *row, const struct quantized *quantized, size_t r) {
+/* The row as its transform leaves it. */
+static float *transformed(const float *row, const struct input_transform *transform, size_t size) {
+    float *result = aligned(size * sizeof(float));
+    for (size_t i = 0; i < size; i++)
+        result[i] =
+            transform->scale != NULL ? fmaf(row[i], transform->scale[i], transform->shift[i]) : row[i];
+    return result;
+}
+
+static void check_quantized_row(const float *row, const struct input_transform *transform,
+                                const struct quantized *quantized, size_t r) {
+    float *u = transformed(row, transform, quantized->columns);
     float largest = 0, scale = ((const float *)quantized->scales.data)[r];
     int extreme = 0;
     for (size_t i = 0; i < quantized->columns; i++)
-        largest = fmaxf(largest, fabsf(row[i]));
+        largest = fmaxf(largest, fabsf(u[i]));
     assert_true(scale == largest / 127);
     for (size_t i = 0; i < quantized->columns; i++) {
         int value = reference_value(quantized, r, i);
-        double error = fabs((double)value * (double)scale - (double)row[i]);
+        double error = fabs((double)value * (double)scale - (double)u[i]);
         if (largest > 1e-36f)
             assert_true(error <= 0.50001 * (double)scale);
         else
@@ -55,30 +66,52 @@ static void check_quantized_row(const float *row, const struct quantized *quanti
         extreme = abs(value) > extreme ? abs(value) : extreme;
     }
     assert_int_equal(extreme, largest > 1e-36f ? 127 : 0);
+    free(u);
 }
+
+/* A call of quantize. */
+struct quantize_case {
+    const float *values;
+    size_t stride, rows, columns;
+    const struct input_transform *transform;
+};
+
+static struct quantized run_quantize(const struct quantize_case *c, const struct kernels *kernels) {
+    struct quantized quantized = quantized_create(c->rows, c->columns);
+    struct activations activations = quantized_activations(&quantized);
+    struct output scratch = output_create(kernels_scratch_size(c->columns, c->columns));
+    kernels->quantize(c->values, c->stride, c->rows, c->transform, &activations, scratch.data);
+    output_destroy(&scratch);
+    quantized_to_reference(&quantized, kernels);
+    return quantized;
+}
+
+static void compare_quantize(const struct quantize_case *c) {
+    struct test_levels levels = test_levels();
+    struct quantized expected = run_quantize(c, &kernels_reference);
+    for (size_t r = 0; r < c->rows; r++)
+        check_quantized_row(c->values + r * c->stride, c->transform, &expected, r);
+    for (size_t l = 1; l < levels.count; l++) {
+        struct quantized found = run_quantize(c, levels.levels[l]);
+        quantized_compare(&expected, &found, "quantize", levels.levels[l]->name);
+    }
+    quantized_destroy(&expected);
+}
+
+static const struct input_transform no_transform = {0};
 
 static void quantize_rounds_to_the_nearest(void **state) {
     (void)state;
-    struct test_levels levels = test_levels();
     struct random random = {1};
     for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
         size_t columns = input_sizes[rows % COUNT_OF(input_sizes)], stride = columns + 16 * (rows % 3);
         float *values = aligned(rows * stride * sizeof(float));
         for (size_t r = 0; r < rows; r++)
             fill_row(&random, values + r * stride, stride, (unsigned)(r + rows) % ROWS_KINDS);
-        struct quantized expected = quantized_create(rows, columns);
-        struct activations activations = quantized_activations(&expected);
-        kernels_reference.quantize(values, stride, rows, &activations);
-        for (size_t r = 0; r < rows; r++)
-            check_quantized_row(values + r * stride, &expected, r);
-        for (size_t l = 1; l < levels.count; l++) {
-            struct quantized found = quantized_create(rows, columns);
-            activations = quantized_activations(&found);
-            levels.levels[l]->quantize(values, stride, rows, &activations);
-            quantized_to_reference(&found, levels.levels[l]);
-            quantized_compare(&expected, &found, "quantize", levels.levels[l]->name);
-        }
-        quantized_destroy(&expected);
+        struct input_transform transform = transform_create(&random, columns, false);
+        compare_quantize(&(struct quantize_case){values, stride, rows, columns, &no_transform});
+        compare_quantize(&(struct quantize_case){values, stride, rows, columns, &transform});
+        transform_destroy(&transform);
         free(values);
     }
 }
@@ -89,9 +122,8 @@ static void halves_round_to_even(void **state) {
     for (int i = 0; i < 64; i++)
         row[i] = (float)i - 31.5f;
     row[63] = 127; /* a scale of exactly 1 */
-    struct quantized quantized = quantized_create(1, 64);
-    struct activations activations = quantized_activations(&quantized);
-    kernels_reference.quantize(row, 64, 1, &activations);
+    struct quantized quantized =
+        run_quantize(&(struct quantize_case){row, 64, 1, 64, &no_transform}, &kernels_reference);
     for (size_t i = 0; i < 64; i++)
         assert_int_equal(reference_value(&quantized, 0, i), lrintf(row[i]));
     quantized_destroy(&quantized);
@@ -185,41 +217,50 @@ static double exact_gelu(double x) {
     return 0.5 * x * erfc(-x * 0.70710678118654752440);
 }
 
+/* A call of linear_gelu. */
+struct gelu_case {
+    const struct test_linear *linear;
+    const struct quantized *input;
+    const struct input_transform *transform;
+};
+
 /* Within the polynomial's error and half a step, of the true GELU. */
-static void check_linear_gelu(const struct test_linear *linear, const struct quantized *input,
-                              const struct quantized *output) {
-    const float *row_scales = input->scales.data, *output_scales = output->scales.data;
-    for (size_t r = 0; r < input->rows; r++) {
+static void check_linear_gelu(const struct gelu_case *c, const struct quantized *output) {
+    const struct linear *linear = &c->linear->int8;
+    const float *row_scales = c->input->scales.data, *output_scales = output->scales.data;
+    for (size_t r = 0; r < c->input->rows; r++) {
         double step = (double)output_scales[r];
-        for (size_t n = 0; n < linear->int8.outputs; n++) {
-            double x = (double)exact_dot(linear, input, r, n) * (double)row_scales[r] *
-                           (double)linear->int8.scales[n] +
-                       (double)linear->int8.bias[n];
-            double found = (reference_value(output, r, n) + 128) * step - (double)KERNEL_GELU_OFFSET;
-            assert_true(fabs(found - exact_gelu(x)) <= 1.5e-4 + 0.5001 * step);
+        for (size_t n = 0; n < linear->outputs; n++) {
+            double x = (double)exact_dot(c->linear, c->input, r, n) * (double)row_scales[r] *
+                           (double)linear->scales[n] +
+                       (double)linear->bias[n];
+            double scale = (double)c->transform->scale[n];
+            double u = exact_gelu(x) * scale + (double)c->transform->shift[n];
+            double found = (reference_value(output, r, n) + 128) * step;
+            assert_true(fabs(found - u) <= 1.5e-4 * scale + 0.5001 * step);
         }
     }
 }
 
-static struct quantized run_linear_gelu(const struct test_linear *linear, const struct quantized *input,
-                                        const struct kernels *kernels) {
-    struct quantized found = quantized_create(input->rows, linear->int8.outputs);
-    struct quantized copy = activations_for(input, kernels);
+static struct quantized run_linear_gelu(const struct gelu_case *c, const struct kernels *kernels) {
+    const struct linear *linear = &c->linear->int8;
+    struct quantized found = quantized_create(c->input->rows, linear->outputs);
+    struct quantized copy = activations_for(c->input, kernels);
     struct activations from = quantized_activations(&copy), to = quantized_activations(&found);
-    struct output scratch = output_create(kernels_scratch_size(linear->int8.inputs, linear->int8.outputs));
-    kernels->linear_gelu(&linear->int8, &from, input->rows, &to, scratch.data);
+    struct output scratch = output_create(kernels_scratch_size(linear->inputs, linear->outputs));
+    kernels->linear_gelu(linear, &from, c->input->rows, c->transform, &to, scratch.data);
     quantized_to_reference(&found, kernels);
     output_destroy(&scratch);
     quantized_destroy(&copy);
     return found;
 }
 
-static void compare_linear_gelu(const struct test_linear *linear, const struct quantized *input) {
+static void compare_linear_gelu(const struct gelu_case *c) {
     struct test_levels levels = test_levels();
-    struct quantized expected = run_linear_gelu(linear, input, &kernels_reference);
-    check_linear_gelu(linear, input, &expected);
+    struct quantized expected = run_linear_gelu(c, &kernels_reference);
+    check_linear_gelu(c, &expected);
     for (size_t l = 1; l < levels.count; l++) {
-        struct quantized found = run_linear_gelu(linear, input, levels.levels[l]);
+        struct quantized found = run_linear_gelu(c, levels.levels[l]);
         quantized_compare(&expected, &found, "linear_gelu", levels.levels[l]->name);
     }
     quantized_destroy(&expected);
@@ -235,7 +276,9 @@ static void linear_gelu_is_the_erf_form(void **state) {
         float scale = scales[rows % COUNT_OF(scales)];
         struct test_linear linear = linear_create(&random, inputs, outputs, content, 0.01f);
         struct quantized input = random_activations(&random, rows, inputs, content, false, scale);
-        compare_linear_gelu(&linear, &input);
+        struct input_transform transform = transform_create(&random, outputs, true);
+        compare_linear_gelu(&(struct gelu_case){&linear, &input, &transform});
+        transform_destroy(&transform);
         quantized_destroy(&input);
         linear_destroy(&linear);
     }
@@ -271,8 +314,9 @@ struct normalize_case {
     const struct test_linear *linear;
     const struct quantized *input;
     const struct normalization *normalization;
-    const float *bias, *residual; /* residual [rows][outputs] before the call */
+    const float *residual; /* [rows][outputs], before the call */
     bool input_is_gelu;
+    const struct input_transform *transform;
 };
 
 struct normalized {
@@ -286,10 +330,14 @@ static struct normalized run_linear_normalize(const struct normalize_case *c, co
                                 quantized_create(rows, outputs)};
     struct quantized copy = activations_for(c->input, kernels);
     struct activations from = quantized_activations(&copy), to = quantized_activations(&result.quantized);
+    struct output scratch = output_create(kernels_scratch_size(outputs, outputs));
     memcpy(result.residual.data, c->residual, result.residual.size);
-    kernels->linear_normalize(&c->linear->int8, c->bias, c->input_is_gelu, &from, rows, c->normalization,
-                              result.residual.data, &to);
-    quantized_to_reference(&result.quantized, kernels);
+    kernels->linear_normalize(&c->linear->int8, c->input_is_gelu, &from, rows, c->normalization,
+                              result.residual.data, c->transform, c->transform != NULL ? &to : NULL,
+                              scratch.data);
+    if (c->transform != NULL)
+        quantized_to_reference(&result.quantized, kernels);
+    output_destroy(&scratch);
     quantized_destroy(&copy);
     return result;
 }
@@ -303,13 +351,14 @@ static void check_linear_normalize(const struct normalize_case *c, const struct 
             double sum = (double)exact_dot(c->linear, c->input, r, n);
             for (size_t k = 0; k < inputs && c->input_is_gelu; k++)
                 sum += 128.0 * c->linear->unpacked[n * inputs + k];
-            x[n] = sum * (double)row_scales[r] * (double)c->linear->int8.scales[n] + (double)c->bias[n] +
-                   (double)c->residual[r * outputs + n];
+            x[n] = sum * (double)row_scales[r] * (double)c->linear->int8.scales[n] +
+                   (double)c->linear->int8.bias[n] + (double)c->residual[r * outputs + n];
         }
         exact_layer_norm(c->normalization, x);
         for (size_t n = 0; n < outputs; n++)
             assert_true(fabs((double)found[r * outputs + n] - x[n]) <= 2e-5 * (1 + fabs(x[n])));
-        check_quantized_row(found + r * outputs, &result->quantized, r);
+        if (c->transform != NULL)
+            check_quantized_row(found + r * outputs, c->transform, &result->quantized, r);
     }
     free(x);
 }
@@ -338,14 +387,17 @@ static void linear_normalize_adds_and_normalizes(void **state) {
         struct test_linear linear = linear_create(&random, inputs, outputs, content, 0.001f);
         struct quantized input = random_activations(&random, rows, inputs, content, of_gelu, 0.01f);
         struct normalization normalization = random_normalization(&random, outputs);
-        float *bias = aligned(outputs * sizeof(float));
+        struct input_transform transform = transform_create(&random, outputs, false);
         float *residual = aligned(rows * outputs * sizeof(float));
-        random_units(&random, bias, outputs, 0, 1);
         random_units(&random, residual, rows * outputs, 0.1f, 2);
-        compare_linear_normalize(
-            &(struct normalize_case){&linear, &input, &normalization, bias, residual, of_gelu});
+        struct normalize_case c = {&linear, &input, &normalization, residual, of_gelu, &transform};
+        compare_linear_normalize(&c);
+        c.transform = &no_transform;
+        compare_linear_normalize(&c);
+        c.transform = NULL; /* after the last layer nothing is quantized */
+        compare_linear_normalize(&c);
         free(residual);
-        free(bias);
+        transform_destroy(&transform);
         normalization_destroy(&normalization);
         quantized_destroy(&input);
         linear_destroy(&linear);
@@ -474,14 +526,15 @@ struct benchmark_data {
     struct test_linear square, up, down;
     struct quantized hidden, intermediate, hidden_out;
     struct normalization normalization;
+    struct input_transform transform, gelu_transform;
     float *rows;
     struct output scratch;
 };
 
-static void run_quantize(const struct kernels *kernels, void *memory) {
+static void run_quantize_rows(const struct kernels *kernels, void *memory) {
     struct benchmark_data *data = memory;
     struct activations to = quantized_activations(&data->hidden_out);
-    kernels->quantize(data->rows, HIDDEN, BENCHMARK_ROWS, &to);
+    kernels->quantize(data->rows, HIDDEN, BENCHMARK_ROWS, &data->transform, &to, data->scratch.data);
 }
 
 static void run_square(const struct kernels *kernels, void *memory) {
@@ -494,15 +547,16 @@ static void run_up(const struct kernels *kernels, void *memory) {
     struct benchmark_data *data = memory;
     struct activations from = quantized_activations(&data->hidden);
     struct activations to = quantized_activations(&data->intermediate);
-    kernels->linear_gelu(&data->up.int8, &from, BENCHMARK_ROWS, &to, data->scratch.data);
+    kernels->linear_gelu(&data->up.int8, &from, BENCHMARK_ROWS, &data->gelu_transform, &to,
+                         data->scratch.data);
 }
 
 static void run_down(const struct kernels *kernels, void *memory) {
     struct benchmark_data *data = memory;
     struct activations from = quantized_activations(&data->intermediate);
     struct activations to = quantized_activations(&data->hidden_out);
-    kernels->linear_normalize(&data->down.int8, data->down.int8.bias, 1, &from, BENCHMARK_ROWS,
-                              &data->normalization, data->rows, &to);
+    kernels->linear_normalize(&data->down.int8, 1, &from, BENCHMARK_ROWS, &data->normalization, data->rows,
+                              &data->transform, &to, data->scratch.data);
 }
 
 static void print_peaks(void) {
@@ -524,6 +578,8 @@ static void run_benchmarks(void) {
             random_activations(&random, BENCHMARK_ROWS, INTERMEDIATE, CONTENT_RANDOM, true, 0.01f),
         .hidden_out = quantized_create(BENCHMARK_ROWS, HIDDEN),
         .normalization = random_normalization(&random, HIDDEN),
+        .transform = transform_create(&random, HIDDEN, false),
+        .gelu_transform = transform_create(&random, INTERMEDIATE, true),
         .rows = aligned(BENCHMARK_ROWS * HIDDEN * sizeof(float)),
         .scratch = output_create(kernels_scratch_size(HIDDEN, INTERMEDIATE)),
     };
@@ -533,7 +589,7 @@ static void run_benchmarks(void) {
         {"linear 384 x 384, 128 rows", "GMAC/s", square, run_square, &data},
         {"linear_gelu 384 x 1536", "GMAC/s", 4 * square, run_up, &data},
         {"linear_normalize 1536 x 384", "GMAC/s", 4 * square, run_down, &data},
-        {"quantize 128 x 384", "GB/s", BENCHMARK_ROWS * HIDDEN * 5.0, run_quantize, &data},
+        {"quantize 128 x 384", "GB/s", BENCHMARK_ROWS * HIDDEN * 5.0, run_quantize_rows, &data},
     };
     benchmark_print_header();
     print_peaks();
@@ -546,6 +602,8 @@ static void run_benchmarks(void) {
     quantized_destroy(&data.intermediate);
     quantized_destroy(&data.hidden_out);
     normalization_destroy(&data.normalization);
+    transform_destroy(&data.transform);
+    transform_destroy(&data.gelu_transform);
     output_destroy(&data.scratch);
     free(data.rows);
 }
