@@ -151,7 +151,8 @@ $(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(BUILD)/program.a $(BUILD)/librescol
 
 # UNIT_RUNNER=valgrind runs each under it.
 unit: $(UNIT_TESTS) | $(TEST_DRIVER)
-	@for test in $^; do echo "$$test"; $(UNIT_RUNNER) "$$test" || exit 1; done
+	@failed=; for test in $^; do echo "$$test"; $(UNIT_RUNNER) "$$test" || failed="$$failed $$test"; done; \
+	    [ -z "$$failed" ] || { echo "unit: failed:$$failed" >&2; exit 1; }
 
 pytest: $(BUILD)/rescoldo $(TEST_DRIVER) $(VENV)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGUMENTS)
