@@ -7,6 +7,11 @@
 
 #define ATTENTION_KEYS KERNEL_MAX_SEQUENCE
 
+/* Scores of one group of queries: they stay in the first-level cache. Short sequences have many queries in a
+ * group, so that the horizontal operations of one row hide behind other rows. */
+#define ATTENTION_SCORES     (KERNEL_BLOCK_ROWS * ATTENTION_KEYS)
+#define ATTENTION_GROUP_ROWS (ATTENTION_SCORES / KERNEL_PANEL_COLUMNS)
+
 struct attention_memory {
     int8_t keys[ATTENTION_KEYS * KERNEL_MAX_HEAD_SIZE];   /* [tokens/32][head_size/4][32][4] */
     int8_t values[ATTENTION_KEYS * KERNEL_MAX_HEAD_SIZE]; /* [head_size/32][tokens/4][32][4] */
@@ -15,11 +20,13 @@ struct attention_memory {
     float key_scales[KERNEL_MAX_HEAD_SIZE];
     float value_scales[KERNEL_MAX_HEAD_SIZE];
     float value_middles[KERNEL_MAX_HEAD_SIZE];
-    uint8_t queries[KERNEL_BLOCK_ROWS * KERNEL_MAX_HEAD_SIZE];
-    float query_scales[KERNEL_BLOCK_ROWS];
-    int32_t scores[KERNEL_BLOCK_ROWS * ATTENTION_KEYS];
-    uint8_t weights[KERNEL_BLOCK_ROWS * ATTENTION_KEYS];
-    float weight_sums[KERNEL_BLOCK_ROWS];
+    uint8_t queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
+    float query_scales[ATTENTION_GROUP_ROWS];
+    int32_t scores[ATTENTION_SCORES];         /* [rows of the group][padded tokens] */
+    uint8_t weights[ATTENTION_SCORES];        /* the same, 255 at each row's maximum */
+    float inverse_sums[ATTENTION_GROUP_ROWS]; /* 1 / the sum of a row's weights */
+    int32_t partial_sums[ATTENTION_GROUP_ROWS * 16];
+    float scaled_queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
     int32_t sums[KERNEL_BLOCK_ROWS * KERNEL_PANEL_COLUMNS];
 };
 

@@ -25,13 +25,22 @@ struct column_range {
 };
 
 KERNEL_INLINE struct column_range measure_columns(const float *rows, size_t stride, size_t count) {
+    /* Even and odd rows apart: two shorter chains of dependent operations. */
     lanes_f32 low = f32_load(rows);
     lanes_f32 high = low;
-    for (size_t t = 1; t < count; t++) {
-        lanes_f32 x = f32_load(rows + t * stride);
-        low = f32_min(low, x);
-        high = f32_max(high, x);
+    lanes_f32 low_odd = low;
+    lanes_f32 high_odd = low;
+    for (size_t t = 0; t + 1 < count; t += 2) {
+        lanes_f32 even = f32_load(rows + t * stride);
+        lanes_f32 odd = f32_load(rows + (t + 1) * stride);
+        low = f32_min(low, even);
+        high = f32_max(high, even);
+        low_odd = f32_min(low_odd, odd);
+        high_odd = f32_max(high_odd, odd);
     }
+    lanes_f32 last = f32_load(rows + (count - 1) * stride);
+    low = f32_min(f32_min(low, low_odd), last);
+    high = f32_max(f32_max(high, high_odd), last);
     lanes_f32 half = f32_mul(f32_sub(high, low), f32_set(0.5f));
     struct column_range range;
     range.middle = f32_mul(f32_add(high, low), f32_set(0.5f));
@@ -67,7 +76,8 @@ KERNEL_INLINE void pack_keys(const struct attention_head *head, size_t padded,
     memset(ones, 1, head_size);
     for (size_t t = 0; t < padded; t += PANEL) {
         int32_t *sums = memory->key_sums + t;
-        dot_tile(1, ones, head_size, memory->keys + t * head_size, head_size, sums, START_ZERO, sums, PANEL);
+        dot_tile(1, ones, head_size, memory->keys + t * head_size, head_size, sums, START_ZERO, 1, sums,
+                 PANEL);
         for (size_t c = 0; c < PANEL; c += 16) {
             lanes_i32 sum = i32_load(sums + c);
             i32_store(sums + c, i32_sub(i32_set(0), i32_shift_left(sum, 7)));
@@ -104,18 +114,27 @@ KERNEL_INLINE void pack_values(const struct attention_head *head, size_t padded,
 
 KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t row, size_t rows,
                                     struct attention_memory *memory) {
-    _Alignas(64) float scaled[KERNEL_MAX_HEAD_SIZE];
+    float *scaled = memory->scaled_queries;
+    float factors[ATTENTION_GROUP_ROWS];
+    size_t size = head->head_size;
     for (size_t r = 0; r < rows; r++) {
         const float *query = head->query + (row + r) * head->query_stride;
         lanes_f32 largest = f32_set(0);
-        for (size_t d = 0; d < head->head_size; d += 16) {
+        for (size_t d = 0; d < size; d += 16) {
             lanes_f32 x = f32_mul(f32_load(query + d), f32_load(memory->key_scales + d));
-            f32_store(scaled + d, x);
+            f32_store(scaled + r * size + d, x);
             largest = absolute_maximum(largest, x);
         }
-        quantize_row(scaled, head->head_size, f32_reduce_max(largest), memory->queries + r * head->head_size,
-                     memory->query_scales + r);
+        float top = f32_reduce_max(largest);
+        memory->query_scales[r] = top / 127.0f;
+        factors[r] = quantization_factor(top, 127.0f);
     }
+    const lanes_i32 offset = i32_set(SIGNED_OFFSET);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t d = 0; d < size; d += 16)
+            i32_store_bytes(
+                memory->queries + r * size + d,
+                i32_add(f32_round(f32_mul(f32_load(scaled + r * size + d), f32_set(factors[r]))), offset));
 }
 
 /* 255 * 2^(x * factor) for integers x <= 0, rounded to bytes. 2^f on [-1/2, 1/2] is a minimax polynomial of
@@ -132,6 +151,11 @@ KERNEL_INLINE lanes_i32 exponential_bytes(lanes_i32 x, lanes_i32 lowest, lanes_f
     p = f32_fma(p, f, f32_set(0.999928072f * 255.0f));
     lanes_i32 bits = i32_add(f32_as_i32(p), i32_shift_left(f32_as_i32(shifted), 23));
     return f32_round(i32_as_f32(bits));
+}
+
+/* A weight as the level stores unsigned values. */
+KERNEL_INLINE lanes_i32 weight_form(lanes_i32 p) {
+    return UNSIGNED_OFFSET == 0 ? p : i32_add(p, i32_set(UNSIGNED_OFFSET));
 }
 
 /* What the weights of a row are computed from. Found for all rows before the first exponential, and the sums
@@ -170,10 +194,8 @@ KERNEL_INLINE lanes_i32 first_lanes(size_t count) {
 /* Turns rows of integer scores into rows of weight bytes. */
 KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
                                 struct attention_memory *memory) {
-    struct softmax_row softmax[KERNEL_BLOCK_ROWS];
-    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * 16];
+    struct softmax_row softmax[ATTENTION_GROUP_ROWS];
     find_maxima(rows, tokens, padded, head_size, memory, softmax);
-    const lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
     for (size_t r = 0; r < rows; r++) {
         const int32_t *scores = memory->scores + r * padded;
         uint8_t *weights = memory->weights + r * padded;
@@ -181,26 +203,36 @@ KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_
         lanes_i32 lowest = i32_set(softmax[r].lowest);
         lanes_f32 factor = f32_set(softmax[r].factor);
         lanes_i32 sum = i32_set(0);
-        for (size_t t = 0; t < padded; t += 16) {
-            lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factor);
-            if (t + 16 > tokens)
-                p = i32_and(p, first_lanes(tokens > t ? tokens - t : 0));
-            sum = i32_add(sum, p);
-            i32_store_bytes(weights + t, i32_add(p, offset));
+        size_t t = 0;
+        for (; t + 64 <= padded; t += 64) {
+            lanes_i32 p[4];
+            for (size_t j = 0; j < 4; j++) {
+                lanes_i32 below = i32_sub(i32_load(scores + t + 16 * j), maximum);
+                p[j] = exponential_bytes(below, lowest, factor);
+            }
+            sum = i32_add(sum, i32_add(i32_add(p[0], p[1]), i32_add(p[2], p[3])));
+            i32_store_64_bytes(weights + t, weight_form(p[0]), weight_form(p[1]), weight_form(p[2]),
+                               weight_form(p[3]));
         }
-        i32_store(sums + r * 16, sum);
+        for (; t < padded; t += 16) {
+            lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factor);
+            sum = i32_add(sum, p);
+            i32_store_bytes(weights + t, weight_form(p));
+        }
+        i32_store(memory->partial_sums + r * 16, sum);
     }
     for (size_t r = 0; r < rows; r++)
-        memory->weight_sums[r] = (float)i32_reduce_add(i32_load(sums + r * 16));
+        memory->inverse_sums[r] = 1.0f / (float)i32_reduce_add(i32_load(memory->partial_sums + r * 16));
 }
 
-KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t rows, size_t padded,
-                                struct attention_memory *memory) {
+/* Queries of a group that one tile takes: `first` within the group, `row` within the head. */
+KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t first, size_t rows,
+                                size_t padded, struct attention_memory *memory) {
     for (size_t d = 0; d < head->head_size; d += PANEL) {
-        dot_tile(rows, memory->weights, padded, memory->values + d * padded, padded, memory->value_sums + d,
-                 UNSIGNED_START, memory->sums, PANEL);
+        dot_tile(rows, memory->weights + first * padded, padded, memory->values + d * padded, padded,
+                 memory->value_sums + d, UNSIGNED_START, 1, memory->sums, PANEL);
         for (size_t r = 0; r < rows; r++) {
-            lanes_f32 inverse = f32_set(1.0f / memory->weight_sums[r]);
+            lanes_f32 inverse = f32_set(memory->inverse_sums[first + r]);
             float *target = head->context + (row + r) * head->context_stride + d;
             for (size_t c = 0; c < PANEL; c += 16) {
                 lanes_f32 scale = f32_mul(inverse, f32_load(memory->value_scales + d + c));
@@ -211,20 +243,33 @@ KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, s
     }
 }
 
+KERNEL_INLINE void attend_group(const struct attention_head *head, size_t row, size_t rows, size_t padded,
+                                struct attention_memory *memory) {
+    quantize_queries(head, row, rows, memory);
+    for (size_t first = 0; first < rows;) {
+        size_t block = next_block(rows - first);
+        dot_tile(block, memory->queries + first * head->head_size, head->head_size, memory->keys,
+                 head->head_size, memory->key_sums, SIGNED_START, padded / PANEL,
+                 memory->scores + first * padded, padded);
+        first += block;
+    }
+    softmax_rows(rows, head->tokens, padded, head->head_size, memory);
+    for (size_t first = 0; first < rows;) {
+        size_t block = next_block(rows - first);
+        weigh_values(head, row + first, first, block, padded, memory);
+        first += block;
+    }
+}
+
 KERNEL_FUNCTION void level_attention(const struct attention_head *head, void *scratch) {
     struct attention_memory *memory = scratch;
     size_t padded = (head->tokens + PANEL - 1) / PANEL * PANEL;
+    size_t group = ATTENTION_SCORES / padded / KERNEL_BLOCK_ROWS * KERNEL_BLOCK_ROWS;
     pack_keys(head, padded, memory);
     pack_values(head, padded, memory);
-    for (size_t row = 0; row < head->query_count;) {
-        size_t rows = next_block(head->query_count - row);
-        quantize_queries(head, row, rows, memory);
-        for (size_t t = 0; t < padded; t += PANEL)
-            dot_tile(rows, memory->queries, head->head_size, memory->keys + t * head->head_size,
-                     head->head_size, memory->key_sums + t, SIGNED_START, memory->scores + t, padded);
-        softmax_rows(rows, head->tokens, padded, head->head_size, memory);
-        weigh_values(head, row, rows, padded, memory);
-        row += rows;
+    for (size_t row = 0; row < head->query_count; row += group) {
+        size_t left = head->query_count - row;
+        attend_group(head, row, left < group ? left : group, padded, memory);
     }
 }
 

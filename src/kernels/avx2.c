@@ -78,12 +78,16 @@ DEFINE_TILE(4)
 
 static void (*const tiles[DOT_ROWS])(TILE_PARAMETERS) = {tile_1, tile_2, tile_3, tile_4};
 
-KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
-    for (size_t half = 0; half < KERNEL_PANEL_COLUMNS; half += 16) {
+KERNEL_INLINE void dot_tile(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
+                            size_t inputs, const int32_t *column_sums, enum tile_start start, size_t panels,
+                            int32_t *out, size_t out_stride) {
+    for (size_t column = 0; column < panels * KERNEL_PANEL_COLUMNS; column += 16) {
+        const int8_t *half = panel + column / KERNEL_PANEL_COLUMNS * KERNEL_PANEL_COLUMNS * inputs +
+                             column % KERNEL_PANEL_COLUMNS * 4;
         for (size_t r = 0; r < rows; r += DOT_ROWS) {
             size_t count = rows - r < DOT_ROWS ? rows - r : DOT_ROWS;
-            tiles[count - 1](activations + r * stride, stride, panel + half * 4, inputs, column_sums + half,
-                             start, out + r * out_stride + half, out_stride);
+            tiles[count - 1](activations + r * stride, stride, half, inputs, column_sums + column, start,
+                             out + r * out_stride + column, out_stride);
         }
     }
 }

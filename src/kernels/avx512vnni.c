@@ -26,43 +26,46 @@
 /* rows x 32 columns: 2 * rows accumulators, 2 registers of weights and 1 of activations; 12 rows need 27 of
  * 32 registers and 11 bytes of weights per clock at two dots a clock, which the second-level cache gives. */
 KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
-                           size_t inputs, const int32_t *column_sums, enum tile_start start, int32_t *out,
-                           size_t out_stride) {
-    __m512i left[KERNEL_BLOCK_ROWS], right[KERNEL_BLOCK_ROWS];
-    __m512i start_left = _mm512_setzero_si512();
-    __m512i start_right = _mm512_setzero_si512();
-    if (start == START_PLUS_SUMS) {
-        start_left = _mm512_loadu_si512(column_sums);
-        start_right = _mm512_loadu_si512(column_sums + 16);
-    }
-    KERNEL_UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        left[r] = start_left;
-        right[r] = start_right;
-    }
-    const int8_t *end = panel + inputs * KERNEL_PANEL_COLUMNS;
-    do {
-        __m512i weights_left = _mm512_load_si512(panel);
-        __m512i weights_right = _mm512_load_si512(panel + 64);
+                           size_t inputs, const int32_t *column_sums, enum tile_start start, size_t panels,
+                           int32_t *out, size_t out_stride) {
+    for (size_t p = 0; p < panels; p++) {
+        __m512i left[KERNEL_BLOCK_ROWS], right[KERNEL_BLOCK_ROWS];
+        __m512i start_left = _mm512_setzero_si512();
+        __m512i start_right = _mm512_setzero_si512();
+        if (start == START_PLUS_SUMS) {
+            start_left = _mm512_loadu_si512(column_sums + p * KERNEL_PANEL_COLUMNS);
+            start_right = _mm512_loadu_si512(column_sums + p * KERNEL_PANEL_COLUMNS + 16);
+        }
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, activations + r * stride, sizeof four);
-            __m512i broadcast = _mm512_set1_epi32(four);
-            DOT(left[r], broadcast, weights_left);
-            DOT(right[r], broadcast, weights_right);
+            left[r] = start_left;
+            right[r] = start_right;
         }
-        /* The weights come from the third-level cache or from memory, in a file's 4 KiB pages, at whose ends
-         * the hardware prefetchers stop. */
-        _mm_prefetch((const char *)panel + PREFETCH_DISTANCE, _MM_HINT_T1);
-        _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
-        activations += 4;
-        panel += 128;
-    } while (panel != end);
-    KERNEL_UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        _mm512_storeu_si512(out + r * out_stride, left[r]);
-        _mm512_storeu_si512(out + r * out_stride + 16, right[r]);
+        const uint8_t *row = activations;
+        const int8_t *end = panel + inputs * KERNEL_PANEL_COLUMNS;
+        do {
+            __m512i weights_left = _mm512_load_si512(panel);
+            __m512i weights_right = _mm512_load_si512(panel + 64);
+            KERNEL_UNROLL
+            for (size_t r = 0; r < rows; r++) {
+                int32_t four;
+                memcpy(&four, row + r * stride, sizeof four);
+                __m512i broadcast = _mm512_set1_epi32(four);
+                DOT(left[r], broadcast, weights_left);
+                DOT(right[r], broadcast, weights_right);
+            }
+            /* The weights come from the third-level cache or from memory, in a file's 4 KiB pages, at whose
+             * ends the hardware prefetchers stop. */
+            _mm_prefetch((const char *)panel + PREFETCH_DISTANCE, _MM_HINT_T1);
+            _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
+            row += 4;
+            panel += 128;
+        } while (panel != end);
+        KERNEL_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            _mm512_storeu_si512(out + r * out_stride + p * KERNEL_PANEL_COLUMNS, left[r]);
+            _mm512_storeu_si512(out + r * out_stride + p * KERNEL_PANEL_COLUMNS + 16, right[r]);
+        }
     }
 }
 
@@ -70,10 +73,10 @@ KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t strid
  * epilogue inlined around the loop, GCC 12 spills. */
 #define TILE_PARAMETERS                                                                                      \
     const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,                           \
-        const int32_t *column_sums, enum tile_start start, int32_t *out, size_t out_stride
+        const int32_t *column_sums, enum tile_start start, size_t panels, int32_t *out, size_t out_stride
 #define DEFINE_TILE(rows)                                                                                    \
     KERNEL_NOINLINE void tile_##rows(TILE_PARAMETERS) {                                                      \
-        tile_of(rows, activations, stride, panel, inputs, column_sums, start, out, out_stride);              \
+        tile_of(rows, activations, stride, panel, inputs, column_sums, start, panels, out, out_stride);      \
     }
 
 DEFINE_TILE(1)
@@ -94,7 +97,7 @@ static void (*const tiles[KERNEL_BLOCK_ROWS])(TILE_PARAMETERS) = {
 };
 
 KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
-    tiles[rows - 1](activations, stride, panel, inputs, column_sums, start, out, out_stride);
+    tiles[rows - 1](activations, stride, panel, inputs, column_sums, start, panels, out, out_stride);
 }
 
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {

@@ -93,7 +93,7 @@ KERNEL_FUNCTION void level_normalize_f32(const struct normalization *normalizati
         float *row = residual + r * size;
         for (size_t i = 0; i < size; i += 16)
             f32_store(row + i, f32_add(f32_load(row + i), f32_load(addend + r * size + i)));
-        normalize_row(normalization, row);
+        normalize_rows(normalization, row, 1);
     }
 }
 

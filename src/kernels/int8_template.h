@@ -1,11 +1,14 @@
-/* The 8-bit kernels, written once. A level's file includes a lanes_*.h and defines, before including this:
+/* The 8-bit kernels, written once for all levels. A level's file includes a lanes_*.h and defines:
  *
- *   LEVEL_NAME         the name in the table, a string
- *   ACTIVATION_FORM    FORM_U8 (bytes hold q + 128 for signed values, q for unsigned ones) or FORM_S8 (bytes
- * hold q for signed values, q - 128 for unsigned ones) dot_tile(rows, activations, stride, panel, inputs,
- * column_sums, start, out, out_stride) out[r][c] = start(c) + sum over k of activations[r][k] *
- * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of a panel; start(c) is 0,
- * column_sums[c] or -column_sums[c]
+ * - LEVEL_NAME: the name in the table, a string
+ *
+ * - ACTIVATION_FORM: FORM_U8 (bytes hold q + 128 for signed values, q for unsigned ones) or FORM_S8 (bytes
+ * hold q for signed values, q - 128 for unsigned ones)
+ *
+ * - dot_tile(rows, activations, stride, panel, inputs, column_sums, start, panels, out, out_stride): for
+ * `panels` panels that follow one another, out[r][c] = start(c) + sum over k of activations[r][k] *
+ * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of each panel. start(c) is
+ * 0, column_sums[c] or -column_sums[c].
  *
  * Every float operation is a lane-wise IEEE operation (fused multiply-add is one) in an order that is the
  * same for all levels, so that all agree to the bit. */
@@ -38,11 +41,22 @@ KERNEL_INLINE lanes_f32 absolute_maximum(lanes_f32 largest, lanes_f32 value) {
     return f32_max(largest, f32_abs(value));
 }
 
+/* Floats that are not negative are ordered as their bits are as integers, and integer minimum and maximum run
+ * beside the multipliers, which are the bottleneck here. */
+KERNEL_INLINE lanes_f32 positive_minimum(lanes_f32 a, lanes_f32 b) {
+    return i32_as_f32(i32_min(f32_as_i32(a), f32_as_i32(b)));
+}
+
+/* The larger of two, of which at least one is not negative. */
+KERNEL_INLINE lanes_f32 positive_maximum(lanes_f32 a, lanes_f32 b) {
+    return i32_as_f32(i32_max(f32_as_i32(a), f32_as_i32(b)));
+}
+
 /* GELU(x) = max(x, 0) - h(min(|x|, 3.9)) with h(a) = a * (1 - Phi(a)) as a minimax polynomial of degree 7
  * without constant term: at most 1.5e-4 from the exact erf form everywhere, a fiftieth of one step of the
  * 8-bit output. */
 KERNEL_INLINE lanes_f32 gelu(lanes_f32 x) {
-    lanes_f32 a = f32_min(f32_abs(x), f32_set(3.9f));
+    lanes_f32 a = positive_minimum(f32_abs(x), f32_set(3.9f));
     lanes_f32 h = f32_set(-0.0006865545f);
     h = f32_fma(h, a, f32_set(0.0104904823f));
     h = f32_fma(h, a, f32_set(-0.0604670721f));
@@ -50,16 +64,24 @@ KERNEL_INLINE lanes_f32 gelu(lanes_f32 x) {
     h = f32_fma(h, a, f32_set(-0.0521837391f));
     h = f32_fma(h, a, f32_set(-0.3851951050f));
     h = f32_fma(h, a, f32_set(0.4993294513f));
-    return f32_fnma(h, a, f32_max(x, f32_set(0.0f)));
+    return f32_fnma(h, a, positive_maximum(x, f32_set(0.0f)));
 }
 
-KERNEL_INLINE void quantize_row(const float *row, size_t size, float largest, uint8_t *values, float *scale) {
-    float inverse = largest > 0 ? 127.0f / largest : 0;
-    *scale = largest / 127.0f;
-    lanes_f32 factor = f32_set(inverse);
-    lanes_i32 offset = i32_set(SIGNED_OFFSET);
-    for (size_t i = 0; i < size; i += 16)
-        i32_store_bytes(values + i, i32_add(f32_round(f32_mul(f32_load(row + i), factor)), offset));
+/* The factor that takes values up to `largest` to bytes up to `steps`. */
+KERNEL_INLINE float quantization_factor(float largest, float steps) {
+    return largest > 0 ? steps / largest : 0;
+}
+
+KERNEL_INLINE void quantize_row(const float *row, size_t size, float factor, int32_t offset,
+                                uint8_t *values) {
+    lanes_f32 factors = f32_set(factor);
+    lanes_i32 offsets = i32_set(offset);
+    for (size_t i = 0; i < size; i += 64) {
+        lanes_i32 bytes[4];
+        for (size_t j = 0; j < 4; j++)
+            bytes[j] = i32_add(f32_round(f32_mul(f32_load(row + i + 16 * j), factors)), offsets);
+        i32_store_64_bytes(values + i, bytes[0], bytes[1], bytes[2], bytes[3]);
+    }
 }
 
 KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, const struct input_transform *transform, size_t column) {
@@ -68,45 +90,68 @@ KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, const struct input_transform *t
     return f32_fma(x, f32_load(transform->scale + column), f32_load(transform->shift + column));
 }
 
-/* Row r of an activation matrix: row -> transformed row in scratch -> bytes. */
-KERNEL_INLINE void transform_and_quantize(const float *row, const struct input_transform *transform, size_t r,
+/* Up to KERNEL_BLOCK_ROWS rows to rows first_row and on of an activation matrix, by way of scratch. */
+KERNEL_INLINE void transform_and_quantize(const float *rows, size_t stride, size_t count,
+                                          const struct input_transform *transform, size_t first_row,
                                           const struct activations *quantized, void *scratch) {
     size_t size = quantized->columns;
     float *changed = scratch;
-    lanes_f32 largest = f32_set(0);
-    for (size_t i = 0; i < size; i += 16) {
-        lanes_f32 u = transformed(f32_load(row + i), transform, i);
-        f32_store(changed + i, u);
-        largest = absolute_maximum(largest, u);
+    float factors[KERNEL_BLOCK_ROWS];
+    for (size_t r = 0; r < count; r++) {
+        lanes_f32 largest = f32_set(0);
+        for (size_t i = 0; i < size; i += 16) {
+            lanes_f32 u = transformed(f32_load(rows + r * stride + i), transform, i);
+            f32_store(changed + r * size + i, u);
+            largest = absolute_maximum(largest, u);
+        }
+        float top = f32_reduce_max(largest);
+        quantized->scales[first_row + r] = top / 127.0f;
+        factors[r] = quantization_factor(top, 127.0f);
     }
-    quantize_row(changed, size, f32_reduce_max(largest), quantized->values + r * size, quantized->scales + r);
+    for (size_t r = 0; r < count; r++)
+        quantize_row(changed + r * size, size, factors[r], SIGNED_OFFSET,
+                     quantized->values + (first_row + r) * size);
 }
 
 KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t count,
                                     const struct input_transform *transform,
                                     const struct activations *quantized, void *scratch) {
-    for (size_t r = 0; r < count; r++)
-        transform_and_quantize(rows + r * stride, transform, r, quantized, scratch);
+    for (size_t row = 0; row < count;) {
+        size_t block = next_block(count - row);
+        transform_and_quantize(rows + row * stride, stride, block, transform, row, quantized, scratch);
+        row += block;
+    }
 }
 
-/* Layer normalization of one row in place. */
-KERNEL_INLINE void normalize_row(const struct normalization *normalization, float *row) {
+/* Layer normalization of up to KERNEL_BLOCK_ROWS rows in place. Each step is done for all rows before the
+ * next, so that one row's horizontal sum, square root and division hide behind the other rows' work. */
+KERNEL_INLINE void normalize_rows(const struct normalization *normalization, float *rows, size_t count) {
     size_t size = normalization->size;
-    lanes_f32 sum = f32_set(0);
-    for (size_t i = 0; i < size; i += 16)
-        sum = f32_add(sum, f32_load(row + i));
-    lanes_f32 mean = f32_set(f32_reduce_add(sum) / (float)size);
-    lanes_f32 squares = f32_set(0);
-    for (size_t i = 0; i < size; i += 16) {
-        lanes_f32 centred = f32_sub(f32_load(row + i), mean);
-        squares = f32_fma(centred, centred, squares);
+    float means[KERNEL_BLOCK_ROWS], inverses[KERNEL_BLOCK_ROWS];
+    for (size_t r = 0; r < count; r++) {
+        lanes_f32 sum = f32_set(0);
+        for (size_t i = 0; i < size; i += 16)
+            sum = f32_add(sum, f32_load(rows + r * size + i));
+        means[r] = f32_reduce_add(sum) / (float)size;
     }
-    float variance = f32_reduce_add(squares) / (float)size;
-    lanes_f32 inverse = f32_set(1.0f / sqrtf(variance + normalization->epsilon));
-    for (size_t i = 0; i < size; i += 16) {
-        lanes_f32 unit = f32_mul(f32_sub(f32_load(row + i), mean), inverse);
-        f32_store(row + i,
-                  f32_fma(unit, f32_load(normalization->weight + i), f32_load(normalization->bias + i)));
+    for (size_t r = 0; r < count; r++) {
+        lanes_f32 mean = f32_set(means[r]);
+        lanes_f32 squares = f32_set(0);
+        for (size_t i = 0; i < size; i += 16) {
+            lanes_f32 centred = f32_sub(f32_load(rows + r * size + i), mean);
+            squares = f32_fma(centred, centred, squares);
+        }
+        float variance = f32_reduce_add(squares) / (float)size;
+        inverses[r] = 1.0f / sqrtf(variance + normalization->epsilon);
+    }
+    for (size_t r = 0; r < count; r++) {
+        lanes_f32 mean = f32_set(means[r]);
+        lanes_f32 inverse = f32_set(inverses[r]);
+        for (size_t i = 0; i < size; i += 16) {
+            lanes_f32 unit = f32_mul(f32_sub(f32_load(rows + r * size + i), mean), inverse);
+            f32_store(rows + r * size + i,
+                      f32_fma(unit, f32_load(normalization->weight + i), f32_load(normalization->bias + i)));
+        }
     }
 }
 
@@ -127,7 +172,7 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
             lanes_f32 place = f32_add(f32_load(position + i), f32_load(segment + i));
             f32_store(row + i, f32_add(word, place));
         }
-        normalize_row(normalization, row);
+        normalize_rows(normalization, row, 1);
     }
 }
 
@@ -148,7 +193,7 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
         for (size_t row = 0; row < count;) {
             size_t rows = next_block(count - row);
             dot_tile(rows, input->values + row * inputs, inputs, panel, inputs, linear->compensation + column,
-                     SIGNED_START, sums, PANEL);
+                     SIGNED_START, 1, sums, PANEL);
             for (size_t r = 0; r < rows; r++) {
                 lanes_f32 scale = f32_set(input->scales[row + r]);
                 float *target = out + (row + r) * stride + p * PANEL;
@@ -161,21 +206,14 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
     }
 }
 
-/* A row of values >= 0 to unsigned bytes. */
-KERNEL_INLINE void quantize_unsigned_row(const float *row, size_t size, float largest, uint8_t *values,
-                                         float *scale) {
-    float inverse = largest > 0 ? 255.0f / largest : 0;
-    *scale = largest / 255.0f;
-    lanes_f32 factor = f32_set(inverse);
-    lanes_i32 offset = i32_set(UNSIGNED_OFFSET);
-    for (size_t i = 0; i < size; i += 16)
-        i32_store_bytes(values + i, i32_add(f32_round(f32_mul(f32_load(row + i), factor)), offset));
-}
+/* Two panels at a time: fewer changes between the dots and this long epilogue. outputs is a multiple, since
+ * it is the next layer's inputs. */
+#define GELU_COLUMNS KERNEL_INPUT_MULTIPLE
 
 KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct activations *input,
                                        size_t count, const struct input_transform *transform,
                                        const struct activations *output, void *scratch) {
-    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
+    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * GELU_COLUMNS];
     _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
     size_t inputs = linear->inputs;
     size_t outputs = linear->outputs;
@@ -184,25 +222,31 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
         size_t rows = next_block(count - row);
         for (size_t r = 0; r < rows; r++)
             f32_store(largest + r * 16, f32_set(0));
-        for (size_t column = 0; column < outputs; column += PANEL) {
+        for (size_t column = 0; column < outputs; column += GELU_COLUMNS) {
             dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
-                     linear->compensation + column, SIGNED_START, sums, PANEL);
+                     linear->compensation + column, SIGNED_START, GELU_COLUMNS / PANEL, sums, GELU_COLUMNS);
             for (size_t r = 0; r < rows; r++) {
                 lanes_f32 scale = f32_set(input->scales[row + r]);
                 lanes_f32 top = f32_load(largest + r * 16);
-                for (size_t c = 0; c < PANEL; c += 16) {
-                    lanes_f32 y = gelu(dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
-                                                  linear->bias + column + c));
+                for (size_t c = 0; c < GELU_COLUMNS; c += 16) {
+                    lanes_f32 y = gelu(dequantize(sums + r * GELU_COLUMNS + c, scale,
+                                                  linear->scales + column + c, linear->bias + column + c));
                     lanes_f32 u = transformed(y, transform, column + c);
                     f32_store(block + r * outputs + column + c, u);
-                    top = f32_max(top, u);
+                    top = positive_maximum(top, u);
                 }
                 f32_store(largest + r * 16, top);
             }
         }
+        float factors[KERNEL_BLOCK_ROWS];
+        for (size_t r = 0; r < rows; r++) {
+            float top = f32_reduce_max(f32_load(largest + r * 16));
+            output->scales[row + r] = top / 255.0f;
+            factors[r] = quantization_factor(top, 255.0f);
+        }
         for (size_t r = 0; r < rows; r++)
-            quantize_unsigned_row(block + r * outputs, outputs, f32_reduce_max(f32_load(largest + r * 16)),
-                                  output->values + (row + r) * outputs, output->scales + row + r);
+            quantize_row(block + r * outputs, outputs, factors[r], UNSIGNED_OFFSET,
+                         output->values + (row + r) * outputs);
         row += rows;
     }
 }
@@ -220,7 +264,7 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
         size_t rows = next_block(count - row);
         for (size_t column = 0; column < outputs; column += PANEL) {
             dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
-                     linear->compensation + column, start, sums, PANEL);
+                     linear->compensation + column, start, 1, sums, PANEL);
             for (size_t r = 0; r < rows; r++) {
                 lanes_f32 scale = f32_set(input->scales[row + r]);
                 float *target = residual + (row + r) * outputs + column;
@@ -231,11 +275,10 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
                 }
             }
         }
-        for (size_t r = row; r < row + rows; r++) {
-            normalize_row(normalization, residual + r * outputs);
-            if (quantized != NULL)
-                transform_and_quantize(residual + r * outputs, transform, r, quantized, scratch);
-        }
+        normalize_rows(normalization, residual + row * outputs, rows);
+        if (quantized != NULL)
+            transform_and_quantize(residual + row * outputs, outputs, rows, transform, row, quantized,
+                                   scratch);
         row += rows;
     }
 }

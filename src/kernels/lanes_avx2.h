@@ -100,6 +100,9 @@ KERNEL_INLINE lanes_i32 i32_add(lanes_i32 a, lanes_i32 b) {
 KERNEL_INLINE lanes_i32 i32_sub(lanes_i32 a, lanes_i32 b) {
     return I32_PAIR(_mm256_sub_epi32, a, b);
 }
+KERNEL_INLINE lanes_i32 i32_min(lanes_i32 a, lanes_i32 b) {
+    return I32_PAIR(_mm256_min_epi32, a, b);
+}
 KERNEL_INLINE lanes_i32 i32_max(lanes_i32 a, lanes_i32 b) {
     return I32_PAIR(_mm256_max_epi32, a, b);
 }
@@ -132,6 +135,19 @@ KERNEL_INLINE void i32_store_bytes(uint8_t *p, lanes_i32 a) {
     __m256i bytes = _mm256_packus_epi16(words, words);
     bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(bytes));
+}
+KERNEL_INLINE __m256i low_bytes_of_32(lanes_i32 a, lanes_i32 b) {
+    const __m256i byte = _mm256_set1_epi32(0xff);
+    __m256i first = _mm256_packus_epi32(_mm256_and_si256(a.low, byte), _mm256_and_si256(a.high, byte));
+    __m256i second = _mm256_packus_epi32(_mm256_and_si256(b.low, byte), _mm256_and_si256(b.high, byte));
+    /* 128-bit halves hold lanes 0-3, 8-11 (of a, then b) and 4-7, 12-15. */
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second),
+                                       _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+/* The low bytes of 64 lanes; each lane must be a byte's value, signed or unsigned. */
+KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
+    _mm256_storeu_si256((__m256i *)(void *)p, low_bytes_of_32(a, b));
+    _mm256_storeu_si256((__m256i *)(void *)(p + 32), low_bytes_of_32(c, d));
 }
 KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
     return (lanes_f32){_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};

@@ -44,6 +44,7 @@ KERNEL_INLINE float f32_reduce_max(lanes_f32 a) {
 #define i32_set(x)               _mm512_set1_epi32(x)
 #define i32_add(a, b)            _mm512_add_epi32(a, b)
 #define i32_sub(a, b)            _mm512_sub_epi32(a, b)
+#define i32_min(a, b)            _mm512_min_epi32(a, b)
 #define i32_max(a, b)            _mm512_max_epi32(a, b)
 #define i32_or(a, b)             _mm512_or_si512(a, b)
 #define i32_and(a, b)            _mm512_and_si512(a, b)
@@ -55,5 +56,14 @@ KERNEL_INLINE float f32_reduce_max(lanes_f32 a) {
 #define i32_as_f32(a)            _mm512_castsi512_ps(a)
 #define f32_as_i32(a)            _mm512_castps_si512(a)
 #define f32_round(a)             _mm512_cvtps_epi32(a)
+
+/* The low bytes of 64 lanes, each 0 to 255: a level with these lanes stores all activations as unsigned
+ * bytes, so that the packs' saturation never acts. Both packs work within 128-bit parts; the permutation
+ * restores the order. */
+KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i bytes = _mm512_packus_epi16(_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d));
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
+}
 
 #endif

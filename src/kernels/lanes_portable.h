@@ -134,6 +134,10 @@ KERNEL_INLINE lanes_i32 i32_sub(lanes_i32 a, lanes_i32 b) {
     EACH_LANE a.lane[i] = (int32_t)((uint32_t)a.lane[i] - (uint32_t)b.lane[i]);
     return a;
 }
+KERNEL_INLINE lanes_i32 i32_min(lanes_i32 a, lanes_i32 b) {
+    EACH_LANE a.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
 KERNEL_INLINE lanes_i32 i32_max(lanes_i32 a, lanes_i32 b) {
     EACH_LANE a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
     return a;
@@ -164,6 +168,13 @@ KERNEL_INLINE int32_t i32_reduce_max(lanes_i32 a) {
 /* The low byte of each lane. */
 KERNEL_INLINE void i32_store_bytes(uint8_t *p, lanes_i32 a) {
     EACH_LANE p[i] = (uint8_t)a.lane[i];
+}
+/* The low bytes of 64 lanes; each lane must be a byte's value, signed or unsigned. */
+KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
+    i32_store_bytes(p, a);
+    i32_store_bytes(p + 16, b);
+    i32_store_bytes(p + 32, c);
+    i32_store_bytes(p + 48, d);
 }
 KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
     lanes_f32 r;

@@ -13,9 +13,9 @@ KERNEL_INLINE int32_t start_value(enum tile_start start, int32_t sum) {
     return start == START_ZERO ? 0 : start == START_PLUS_SUMS ? sum : -sum;
 }
 
-KERNEL_NOINLINE void dot_tile(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
-                              size_t inputs, const int32_t *column_sums, enum tile_start start, int32_t *out,
-                              size_t out_stride) {
+KERNEL_NOINLINE void dot_panel(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
+                               size_t inputs, const int32_t *column_sums, enum tile_start start, int32_t *out,
+                               size_t out_stride) {
     for (size_t r = 0; r < rows; r++) {
         const int8_t *row = (const int8_t *)activations + r * stride;
         int32_t sums[COLUMNS];
@@ -31,6 +31,14 @@ KERNEL_NOINLINE void dot_tile(size_t rows, const uint8_t *activations, size_t st
     }
 }
 
+KERNEL_INLINE void dot_tile(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
+                            size_t inputs, const int32_t *column_sums, enum tile_start start, size_t panels,
+                            int32_t *out, size_t out_stride) {
+    for (size_t p = 0; p < panels; p++)
+        dot_panel(rows, activations, stride, panel + p * COLUMNS * inputs, inputs, column_sums + p * COLUMNS,
+                  start, out + p * COLUMNS, out_stride);
+}
+
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {
     _Alignas(64) int8_t panel[64 * COLUMNS];
     _Alignas(64) uint8_t activations[KERNEL_BLOCK_ROWS * 64];
@@ -41,7 +49,7 @@ KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {
     /* There is no instruction to name: the tile itself, from the nearest cache, is the portable code's best.
      */
     for (uint64_t i = 0; i < repeats; i++)
-        dot_tile(KERNEL_BLOCK_ROWS, activations, 64, panel, 64, zeros, START_ZERO, sums, COLUMNS);
+        dot_tile(KERNEL_BLOCK_ROWS, activations, 64, panel, 64, zeros, START_ZERO, 1, sums, COLUMNS);
     return repeats * KERNEL_BLOCK_ROWS * 64 * COLUMNS;
 }
 
