@@ -136,9 +136,12 @@ static void a_report_says_what_quantization_cost(void **state) {
     assert_int_equal(bake_run(&options, &report, NULL), STATUS_OK);
     assert_int_equal(report.tensor_error_count, 1 + 2 * 4);
     for (size_t i = 0; i < report.tensor_error_count; i++) {
-        /* Uniform weights: steps of 1/127 of the largest give 1/(127 sqrt 4) of the root mean square. */
-        assert_true(report.tensor_errors[i].relative_error > 0.002 &&
-                    report.tensor_errors[i].relative_error < 0.008);
+        /* Uniform weights: steps of 1/127 of the largest give 1/(127 sqrt 4) of the root mean square. A layer
+         * whose inputs are balanced gives up precision in columns whose activations are small. */
+        const struct bake_tensor_error *found = &report.tensor_errors[i];
+        bool balanced =
+            strstr(found->tensor, "embeddings") == NULL && strstr(found->tensor, "attention_output") == NULL;
+        assert_true(found->relative_error > 0.002 && found->relative_error < (balanced ? 0.03 : 0.008));
     }
     assert_string_equal(report.tensor_errors[0].tensor, "embeddings.word");
     assert_string_equal(report.name, strrchr(source.path, '/') + 1);
