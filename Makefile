@@ -144,7 +144,7 @@ fuzz:
 
 fuzz-programs: $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 
-$(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(BUILD)/program.a $(BUILD)/librescoldo.a
+$(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(call object,tests/tokenizer/slow_tokenizer.c) $(BUILD)/program.a $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -pie $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)

@@ -252,6 +252,10 @@ static enum status fold_of(struct compilation *compilation, uint32_t point, uint
     const struct tokenizer_settings *settings = &compilation->description->settings;
     unsigned char encoded[UTF8_MAX_BYTES];
     unsigned size = utf8_encode(point, encoded);
+    if ((unicode_flags(point) & ~(unsigned)(UNICODE_WORD | UNICODE_PATTERN_SPACE)) == 0) {
+        *fold = fold_make(FOLD_WORD, 0); /* no step does anything to it: nearly all code points */
+        return STATUS_OK;
+    }
     enum status status =
         normalize(settings, bytes_of(encoded, size), 0, size, 0, &compilation->normalizer, error);
     if (status != STATUS_OK)

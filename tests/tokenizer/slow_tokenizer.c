@@ -314,9 +314,10 @@ static void cut_added(struct slow *slow, const struct text *text, bool normalize
         emit(slow, token->id, &text->characters[first], &text->characters[end - 1]);
         done = end;
     }
-    struct text rest = {text->characters + done, text->count - done};
-    if (rest.count != 0)
+    if (done < text->count) {
+        struct text rest = {text->characters + done, text->count - done};
         handle(slow, &rest);
+    }
 }
 
 static void encode_part(struct slow *slow, const struct text *part) {
