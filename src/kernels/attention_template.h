@@ -158,6 +158,19 @@ KERNEL_INLINE lanes_i32 weight_form(lanes_i32 p) {
     return UNSIGNED_OFFSET == 0 ? p : i32_add(p, i32_set(UNSIGNED_OFFSET));
 }
 
+/* The score of padding: below every possible score, and exact as a float. */
+#define PADDING_SCORE (-(1 << 24))
+
+/* Gives the padding no weight where the factor is too small for its scores to do so; returns the sum without
+ * it. */
+KERNEL_INLINE int32_t remove_padding(uint8_t *weights, size_t tokens, size_t padded, int32_t sum) {
+    for (size_t t = tokens; t < padded; t++) {
+        sum -= (uint8_t)(weights[t] - UNSIGNED_OFFSET);
+        weights[t] = (uint8_t)UNSIGNED_OFFSET;
+    }
+    return sum;
+}
+
 /* What the weights of a row are computed from. Found for all rows before the first exponential, and the sums
  * after the last, so that one row's horizontal operations hide behind another's. */
 struct softmax_row {
@@ -168,18 +181,17 @@ struct softmax_row {
 KERNEL_INLINE void find_maxima(size_t rows, size_t tokens, size_t padded, size_t head_size,
                                struct attention_memory *memory, struct softmax_row *softmax) {
     const float log2_e_over_root = 1.44269504f / sqrtf((float)head_size);
-    const int32_t out_of_reach = -(1 << 24); /* below every possible score, and exact as a float */
     for (size_t r = 0; r < rows; r++) {
         int32_t *scores = memory->scores + r * padded;
         for (size_t t = tokens; t < padded; t++)
-            scores[t] = out_of_reach;
+            scores[t] = PADDING_SCORE;
         lanes_i32 largest = i32_load(scores);
         for (size_t t = 16; t < padded; t += 16)
             largest = i32_max(largest, i32_load(scores + t));
         float factor = memory->query_scales[r] * log2_e_over_root;
         softmax[r].maximum = i32_reduce_max(largest);
         softmax[r].factor = factor;
-        softmax[r].lowest = factor > 24.0f / 16777216.0f ? (int32_t)(-24.0f / factor) : out_of_reach;
+        softmax[r].lowest = factor > 24.0f / 16777216.0f ? (int32_t)(-24.0f / factor) : PADDING_SCORE;
     }
 }
 
@@ -221,8 +233,12 @@ KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_
         }
         i32_store(memory->partial_sums + r * 16, sum);
     }
-    for (size_t r = 0; r < rows; r++)
-        memory->inverse_sums[r] = 1.0f / (float)i32_reduce_add(i32_load(memory->partial_sums + r * 16));
+    for (size_t r = 0; r < rows; r++) {
+        int32_t sum = i32_reduce_add(i32_load(memory->partial_sums + r * 16));
+        if (softmax[r].lowest == PADDING_SCORE)
+            sum = remove_padding(memory->weights + r * padded, tokens, padded, sum);
+        memory->inverse_sums[r] = 1.0f / (float)sum;
+    }
 }
 
 /* Queries of a group that one tile takes: `first` within the group, `row` within the head. */

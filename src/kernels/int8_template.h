@@ -67,9 +67,10 @@ KERNEL_INLINE lanes_f32 gelu(lanes_f32 x) {
     return f32_fnma(h, a, positive_maximum(x, f32_set(0.0f)));
 }
 
-/* The factor that takes values up to `largest` to bytes up to `steps`. */
+/* The factor that takes values up to `largest` to bytes up to `steps`. Rows of less than 1e-36 become zeros:
+ * the quotient must stay finite. */
 KERNEL_INLINE float quantization_factor(float largest, float steps) {
-    return largest > 0 ? steps / largest : 0;
+    return largest > 1e-36f ? steps / largest : 0;
 }
 
 KERNEL_INLINE void quantize_row(const float *row, size_t size, float factor, int32_t offset,
