@@ -90,11 +90,12 @@ static int parse(struct bench *bench, int argc, char **argv) {
     const struct command command = {
         .name = name,
         .synopsis = "--model FILE.ember [OPTION]...",
-        .description = "Measures whole rerank calls (embed calls, with an embedder) from text to scores, "
-                       "over texts made of the model's own words, and in the same run the peak of the 8-bit "
-                       "dot instruction on registers. share_of_peak is the part of that peak which the "
-                       "model's linear layers alone account for, every layer counted for every token. Pin it "
-                       "for a number to compare: taskset -c 1 rescoldo bench ...",
+        .description =
+            "Measures whole rerank calls (embed calls, with an embedder) from text to scores, "
+            "over texts made of the model's own words, and in the same run the peak of the 8-bit "
+            "dot instruction on registers. share_of_peak is the part of that peak which the "
+            "model's linear layers alone account for, as computed: of the last layer only what the "
+            "result needs. Pin it for a number to compare: taskset -c 1 rescoldo bench ...",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };
@@ -273,11 +274,17 @@ static double median(const struct bench *bench) {
                                        : (bench->rounds[middle - 1] + bench->rounds[middle]) / 2;
 }
 
-/* Multiply-accumulates of the linear layers for one token: Q, K, V and attention output, then the two of the
- * feed-forward network. */
-static double linear_macs_per_token(const struct model_shape *shape) {
+/* Multiply-accumulates of the linear layers for one pair (text) of `tokens` tokens, as they are really
+ * computed: Q, K, V and attention output, then the two of the feed-forward network; where only [CLS] is read
+ * of the last layer, its keys and values for all tokens and the rest for one. */
+static double linear_macs(const struct model *model, double tokens) {
+    const struct model_shape *shape = &model->shape;
     double hidden = shape->hidden_size;
-    return shape->layers * (4 * hidden * hidden + 2 * hidden * shape->intermediate_size);
+    double keys_and_values = 2 * hidden * hidden;
+    double rest = 2 * hidden * hidden + 2 * hidden * shape->intermediate_size;
+    bool first_row_only = model->kind == MODEL_CROSS_ENCODER || model->pooling == POOLING_CLS;
+    double rows = first_row_only ? (shape->layers - 1) * tokens + 1 : shape->layers * tokens;
+    return shape->layers * tokens * keys_and_values + rows * rest;
 }
 
 struct results {
@@ -294,7 +301,7 @@ static struct results summarize(struct bench *bench) {
         .maximum = bench->rounds[bench->round_count - 1],
     };
     results.tokens_per_second = results.median * (double)bench->tokens;
-    results.share_of_peak = results.tokens_per_second * linear_macs_per_token(&bench->model->shape) / 1e9 /
+    results.share_of_peak = results.median * linear_macs(bench->model, (double)bench->tokens) / 1e9 /
                             (bench->peak * (double)bench->threads);
     return results;
 }
