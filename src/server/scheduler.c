@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define STUCK_AFTER_NANOSECONDS ((uint64_t)30 * 1000000000)
+#define MEASUREMENTS            ((size_t)9)
 #define MIN_RETRY_MILLISECONDS  ((uint64_t)100)
 
 struct scheduler {
@@ -20,7 +21,10 @@ struct scheduler {
     uint64_t queued_requests;
     uint64_t queued_bytes;
     uint64_t running_bytes, running_since;
-    double nanoseconds_per_byte; /* moving average over finished jobs; 0 before the first */
+    double measured[MEASUREMENTS]; /* nanoseconds per byte of the last finished jobs */
+    size_t measured_count;
+    double nanoseconds_per_byte; /* their median, which one job on a stalled machine does not move; 0 before
+                                    the first */
     uint64_t running_deadline;
     bool stopping;
 };
@@ -109,15 +113,26 @@ static struct job *next_job(struct scheduler *scheduler) {
     return job;
 }
 
+/* With the mutex held. */
+static void measure(struct scheduler *scheduler, double nanoseconds_per_byte) {
+    scheduler->measured[scheduler->measured_count++ % MEASUREMENTS] = nanoseconds_per_byte;
+    size_t count = scheduler->measured_count < MEASUREMENTS ? scheduler->measured_count : MEASUREMENTS;
+    double sorted[MEASUREMENTS];
+    for (size_t i = 0; i < count; i++) {
+        size_t place = i;
+        for (; place > 0 && sorted[place - 1] > scheduler->measured[i]; place--)
+            sorted[place] = sorted[place - 1];
+        sorted[place] = scheduler->measured[i];
+    }
+    scheduler->nanoseconds_per_byte = sorted[count / 2];
+}
+
 static void finish(struct scheduler *scheduler, struct job *job) {
     pthread_mutex_lock(&scheduler->mutex);
     scheduler->running = NULL;
     scheduler->running_bytes = 0;
-    if (job->http_status == 200 && job->body_size > 0) {
-        double measured = (double)(job->finished_at - job->started_at) / (double)job->body_size;
-        double known = scheduler->nanoseconds_per_byte;
-        scheduler->nanoseconds_per_byte = known == 0 ? measured : 0.8 * known + 0.2 * measured;
-    }
+    if (job->http_status == 200 && job->body_size > 0)
+        measure(scheduler, (double)(job->finished_at - job->started_at) / (double)job->body_size);
     if (scheduler->finished_last == NULL)
         scheduler->finished_first = job;
     else
