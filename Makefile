@@ -61,7 +61,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all release deps run test unit pytest install dist format format-check clean
+.PHONY: all release deps run test unit arm64-unit pytest install dist format format-check clean
 
 all: $(BUILD)/rescoldo
 release: all
@@ -86,6 +86,11 @@ $(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES))
 $(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# The portable kernels are vectorized by the compiler alone.
+ifeq ($(SANITIZE),)
+$(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -O3
+endif
 
 $(BUILD)/objects/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
@@ -153,6 +158,20 @@ $(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(call object,tests/tokenizer/slow_to
 unit: $(UNIT_TESTS) | $(TEST_DRIVER)
 	@failed=; for test in $^; do echo "$$test"; $(UNIT_RUNNER) "$$test" || failed="$$failed $$test"; done; \
 	    [ -z "$$failed" ] || { echo "unit: failed:$$failed" >&2; exit 1; }
+
+# The kernels' tests built for arm64 and run under emulation, every level included; and the bits of whole forward
+# passes, which must be those of this machine. `scripts/deps arm64` installs what it needs.
+ARM64_BUILD := build-arm64
+ARM64_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_kernels_*.c)) test_heads
+ARM64_MAKE = PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig $(MAKE) --no-print-directory BUILD=$(ARM64_BUILD) \
+    CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar
+ARM64_RUNNER := qemu-aarch64-static -cpu max
+arm64-unit: $(BUILD)/tests/test_encoder
+	@$(ARM64_MAKE) $(patsubst %,$(ARM64_BUILD)/tests/%,$(ARM64_TESTS) test_encoder)
+	@for test in $(ARM64_TESTS); do echo "$$test on arm64"; $(ARM64_RUNNER) $(ARM64_BUILD)/tests/$$test || exit 1; done
+	@$(BUILD)/tests/test_encoder --bits >$(ARM64_BUILD)/bits-here
+	@$(ARM64_RUNNER) $(ARM64_BUILD)/tests/test_encoder --bits >$(ARM64_BUILD)/bits-arm64
+	@cmp $(ARM64_BUILD)/bits-here $(ARM64_BUILD)/bits-arm64 && echo "arm64-unit: $$(wc -l <$(ARM64_BUILD)/bits-arm64) outputs have equal bits on both machines"
 
 pytest: $(BUILD)/rescoldo $(TEST_DRIVER) $(VENV)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGUMENTS)

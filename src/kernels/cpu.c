@@ -40,6 +40,7 @@ unsigned cpu_features(void) {
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 
+/* Linux, Documentation/arm64/elf_hwcaps.rst. */
 unsigned cpu_features(void) {
     unsigned long capabilities = getauxval(AT_HWCAP);
     unsigned features = 0;
@@ -47,6 +48,8 @@ unsigned cpu_features(void) {
         features |= CPU_NEON;
     if (capabilities & HWCAP_ASIMDDP)
         features |= CPU_DOTPROD;
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM)
+        features |= CPU_I8MM;
     return features;
 }
 

@@ -8,6 +8,7 @@ enum cpu_feature {
     CPU_AVX512VNNI = 4, /* with F, BW, DQ and VL */
     CPU_NEON = 8,
     CPU_DOTPROD = 16,
+    CPU_I8MM = 32,
 };
 
 /* A sum of enum cpu_feature. Pure; a few hundred nanoseconds. */

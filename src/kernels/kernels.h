@@ -86,7 +86,7 @@ size_t kernels_scratch_size(size_t hidden_size, size_t intermediate_size);
 
 struct kernels {
     const char *name; /* as in RESCOLDO_DISABLE_ISA: "reference", "avx2", "avxvnni", "avx512vnni", "neon",
-                         "dotprod" */
+                         "dotprod", "i8mm" */
 
     /* residual [count][hidden] = LayerNorm(word + position + segment) of one sequence, positions 0 to count -
      * 1, segment id 0 for the first first_segment tokens and 1 after. */

@@ -14,7 +14,7 @@ extern const struct kernels kernels_reference;
 #if defined(__x86_64__)
 extern const struct kernels kernels_avx2, kernels_avxvnni, kernels_avx512vnni;
 #elif defined(__aarch64__)
-extern const struct kernels kernels_neon, kernels_dotprod;
+extern const struct kernels kernels_neon, kernels_dotprod, kernels_i8mm;
 #endif
 
 #endif

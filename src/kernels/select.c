@@ -23,6 +23,7 @@ static const struct level levels[] = {
 #elif defined(__aarch64__)
     {&kernels_neon, CPU_NEON, "neon"},
     {&kernels_dotprod, CPU_NEON | CPU_DOTPROD, "dotprod"},
+    {&kernels_i8mm, CPU_NEON | CPU_DOTPROD | CPU_I8MM, "i8mm"},
 #endif
 };
 
