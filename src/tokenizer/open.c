@@ -123,6 +123,10 @@ static enum status check_folds(const struct tokenizer *tokenizer, struct error *
     (void)part_at(tokenizer->section, SECTION_FOLD_POINTS, &points);
     if (index != FOLD_BLOCKS)
         return damaged(error, "the number of fold blocks", index);
+    for (unsigned byte = 0x80; byte < 0x100; byte++) {
+        if (tokenizer->header->letters[byte] != 0)
+            return damaged(error, "a byte beyond ASCII is called a letter", byte);
+    }
     for (uint32_t i = 0; i < index; i++) {
         if (tokenizer->fold_index[i] >= blocks)
             return damaged(error, "a fold block is missing", tokenizer->fold_index[i]);
