@@ -51,6 +51,8 @@ static enum status load(const char *directory, struct driver *driver, struct err
 
 static bool write_tokens(const struct tokens *tokens) {
     uint32_t count = (uint32_t)tokens->count;
+    if (count == 0) /* the arrays may not exist yet */
+        return fwrite(&count, sizeof count, 1, stdout) == 1;
     return fwrite(&count, sizeof count, 1, stdout) == 1 &&
            fwrite(tokens->ids, sizeof *tokens->ids, count, stdout) == count &&
            fwrite(tokens->spans, sizeof *tokens->spans, count, stdout) == count;
