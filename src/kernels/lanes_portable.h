@@ -47,7 +47,7 @@ KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
 /* a * b + c rounded once, on any machine. The product of two floats is exact as a double; where the sum with
  * c is not, its last bit is set ("round to odd"), after which rounding to float gives the correctly rounded
  * result: Boldo and Melquiond, Emulation of FMA and Correctly Rounded Sums, IEEE Transactions on Computers
- * 57(4), 2008. The sum's error is Knuth's TwoSum. Unlike calls of fmaf, compilers vectorize it. */
+ * 57(4), 2008. The sum's error is Knuth's TwoSum. */
 KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
 #if defined(FP_FAST_FMAF)
     return fmaf(a, b, c);
@@ -66,18 +66,39 @@ KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
     return (float)sum;
 #endif
 }
-/* a * b + c, a * b - c and c - a * b, rounded once. */
-KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    EACH_LANE c.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], -c.lane[i]);
-    return c;
-}
+/* a * b + c, a * b - c and c - a * b, rounded once. Rounding the double to float rounds twice, which differs
+ * only where the double lies halfway between two floats: where the 29 bits that a float has not are 1 and
+ * zeros, or where the float is subnormal or the smallest normal one and has fewer bits. That is rare, and
+ * looking for it is cheaper than avoiding it. */
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    EACH_LANE c.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], c.lane[i]);
+#if defined(FP_FAST_FMAF)
+    EACH_LANE c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
     return c;
+#else
+    lanes_f32 r;
+    uint32_t doubtful = 0;
+    EACH_LANE {
+        double sum = (double)a.lane[i] * (double)b.lane[i] + (double)c.lane[i];
+        uint64_t sum_bits;
+        uint32_t bits;
+        r.lane[i] = (float)sum;
+        memcpy(&sum_bits, &sum, sizeof sum_bits);
+        memcpy(&bits, &r.lane[i], sizeof bits);
+        doubtful |= ((uint32_t)sum_bits & 0x1fffffffu) == 0x10000000u;
+        doubtful |= (bits & 0x7f800000u) <= 0x00800000u;
+    }
+    if (doubtful)
+        EACH_LANE r.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], c.lane[i]);
+    return r;
+#endif
+}
+KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
+    EACH_LANE c.lane[i] = -c.lane[i];
+    return f32_fma(a, b, c);
 }
 KERNEL_INLINE lanes_f32 f32_fnma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    EACH_LANE c.lane[i] = fused_multiply_add(-a.lane[i], b.lane[i], c.lane[i]);
-    return c;
+    EACH_LANE a.lane[i] = -a.lane[i];
+    return f32_fma(a, b, c);
 }
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
     EACH_LANE a.lane[i] /= b.lane[i];

@@ -25,16 +25,15 @@ KERNEL_INLINE void widen_row(const uint8_t *restrict row, size_t inputs, int16_t
         wide[k] = (int8_t)row[k];
 }
 
+/* Four inputs of all columns at a time, as they lie in the panel. */
 KERNEL_NOINLINE void widen_panel(const int8_t *restrict panel, size_t inputs, int16_t *restrict wide) {
-    for (size_t c = 0; c < COLUMNS; c++, wide += CHUNK_INPUTS) {
-        const int8_t *column = panel + 4 * c;
-        for (size_t k = 0; k < inputs; k += 8) {
-            int8_t eight[8];
-            memcpy(eight, column + k * COLUMNS, 4);
-            memcpy(eight + 4, column + (k + 4) * COLUMNS, 4);
-            for (size_t i = 0; i < 8; i++)
-                wide[k + i] = eight[i];
-        }
+    for (size_t k = 0; k < inputs; k += 4, panel += 4 * COLUMNS) {
+        int16_t group[COLUMNS][4];
+        int16_t *flat = group[0];
+        for (size_t i = 0; i < 4 * COLUMNS; i++)
+            flat[i] = panel[i];
+        for (size_t c = 0; c < COLUMNS; c++)
+            memcpy(wide + c * CHUNK_INPUTS + k, group[c], sizeof group[c]);
     }
 }
 
@@ -44,6 +43,7 @@ KERNEL_NOINLINE void dot_2x4(const int16_t *a, const int16_t *w, size_t inputs, 
     const int16_t *b = a + CHUNK_INPUTS;
     const int16_t *x = w + CHUNK_INPUTS, *y = x + CHUNK_INPUTS, *z = y + CHUNK_INPUTS;
     int32_t aw = 0, ax = 0, ay = 0, az = 0, bw = 0, bx = 0, by = 0, bz = 0;
+    KERNEL_VECTORIZE_BY_8
     for (size_t k = 0; k < inputs; k++) {
         aw += a[k] * w[k];
         ax += a[k] * x[k];
@@ -62,6 +62,7 @@ KERNEL_NOINLINE void dot_2x4(const int16_t *a, const int16_t *w, size_t inputs, 
 KERNEL_NOINLINE void dot_1x4(const int16_t *a, const int16_t *w, size_t inputs, int32_t *out) {
     const int16_t *x = w + CHUNK_INPUTS, *y = x + CHUNK_INPUTS, *z = y + CHUNK_INPUTS;
     int32_t aw = 0, ax = 0, ay = 0, az = 0;
+    KERNEL_VECTORIZE_BY_8
     for (size_t k = 0; k < inputs; k++) {
         aw += a[k] * w[k];
         ax += a[k] * x[k];

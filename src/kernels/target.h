@@ -12,9 +12,11 @@
 #define KERNEL_NOINLINE static KERNEL_TARGET __attribute__((noinline))
 
 #if defined(__clang__)
-#define KERNEL_UNROLL _Pragma("clang loop unroll(full)")
+#define KERNEL_UNROLL         _Pragma("clang loop unroll(full)")
+#define KERNEL_VECTORIZE_BY_8 _Pragma("clang loop vectorize_width(8) interleave_count(1)")
 #else
-#define KERNEL_UNROLL _Pragma("GCC unroll 16")
+#define KERNEL_UNROLL         _Pragma("GCC unroll 16")
+#define KERNEL_VECTORIZE_BY_8 /* what GCC does by itself */
 #endif
 
 #endif

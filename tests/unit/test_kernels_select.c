@@ -108,25 +108,61 @@ static float any_float(struct random *random) {
     }
 }
 
-static void check_fused(float a, float b, float c) {
-    float expected = fmaf(a, b, c), found = fused_multiply_add(a, b, c);
-    if (isnan(expected) ? !isnan(found) : memcmp(&expected, &found, sizeof found) != 0)
-        fail_msg("%a * %a + %a is %a, not %a", (double)a, (double)b, (double)c, (double)expected,
-                 (double)found);
+static bool same_number(float a, float b) {
+    return isnan(a) ? isnan(b) : memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* 16 at once, since the lanes share a decision. */
+static void check_fused(const float *a, const float *b, const float *c) {
+    float fma[16], fms[16], fnma[16];
+    f32_store(fma, f32_fma(f32_load(a), f32_load(b), f32_load(c)));
+    f32_store(fms, f32_fms(f32_load(a), f32_load(b), f32_load(c)));
+    f32_store(fnma, f32_fnma(f32_load(a), f32_load(b), f32_load(c)));
+    for (size_t i = 0; i < 16; i++) {
+        float expected = fmaf(a[i], b[i], c[i]), found = fused_multiply_add(a[i], b[i], c[i]);
+        if (!same_number(found, expected) || !same_number(fma[i], expected))
+            fail_msg("%a * %a + %a is %a, not %a or %a", (double)a[i], (double)b[i], (double)c[i],
+                     (double)expected, (double)found, (double)fma[i]);
+        assert_true(same_number(fms[i], fmaf(a[i], b[i], -c[i])));
+        assert_true(same_number(fnma[i], fmaf(-a[i], b[i], c[i])));
+    }
+}
+
+/* What c is in relation to a and b. */
+enum addend {
+    ADDEND_ANY,
+    ADDEND_CANCELS, /* nearly everything goes, and the product's last bits remain */
+    ADDEND_BEYOND,  /* just beyond the last bit of a, so that the sum lies about halfway between two floats */
+    ADDEND_HALF,    /* exactly halfway, but for a tiny rest of the product */
+    ADDEND_TINY,
+    ADDEND_KINDS,
+};
+
+static void check_addends(struct random *random, unsigned kind, size_t doubtful_lane) {
+    float a[16], b[16], c[16];
+    for (size_t i = 0; i < 16; i++) {
+        a[i] = any_float(random), b[i] = any_float(random), c[i] = any_float(random);
+        unsigned chosen = i == doubtful_lane ? kind : ADDEND_ANY;
+        if (chosen == ADDEND_CANCELS)
+            c[i] = -(a[i] * b[i]);
+        if (chosen == ADDEND_BEYOND)
+            b[i] = 1, c[i] = a[i] * FLT_EPSILON / 4;
+        if (chosen == ADDEND_HALF) {
+            c[i] = random_unit(random);
+            a[i] = ldexpf(1, ilogbf(c[i]) - 24) * (random_below(random, 2) ? 1 : 1 + FLT_EPSILON);
+            b[i] = random_below(random, 2) ? 1 : 1 - FLT_EPSILON / 2;
+        }
+        if (chosen == ADDEND_TINY)
+            c[i] *= FLT_MIN, a[i] *= 0x1p-63f, b[i] *= 0x1p-63f;
+    }
+    check_fused(a, b, c);
 }
 
 static void fused_multiply_add_rounds_once(void **state) {
     (void)state;
     struct random random = {1};
-    for (size_t i = 0; i < 1000000; i++) {
-        float a = any_float(&random), b = any_float(&random), c = any_float(&random);
-        check_fused(a, b, c);
-        /* c near -a * b: nearly everything cancels, and the product's last bits remain */
-        check_fused(a, b, -(a * b));
-        /* c just beyond the product's last bit, from halfway points on */
-        check_fused(a, 1, a * FLT_EPSILON / 4);
-        check_fused(a, b, c * FLT_MIN);
-    }
+    for (size_t i = 0; i < 300000; i++)
+        check_addends(&random, (unsigned)i % ADDEND_KINDS, random_below(&random, 16));
 }
 
 int main(void) {
