@@ -68,26 +68,32 @@ KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
 }
 /* a * b + c, a * b - c and c - a * b, rounded once. Rounding the double to float rounds twice, which differs
  * only where the double lies halfway between two floats: where the 29 bits that a float has not are 1 and
- * zeros, or where the float is subnormal or the smallest normal one and has fewer bits. That is rare, and
- * looking for it is cheaper than avoiding it. */
+ * zeros, or below 2^-125, from where on a float has fewer bits. That is rare, and looking for it is cheaper
+ * than avoiding it. Each step is a loop of its own, as compilers vectorize it. */
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
 #if defined(FP_FAST_FMAF)
     EACH_LANE c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 #else
+    double sums[16];
+    uint64_t sum_bits[16];
+    uint32_t low_bits[16];
+    int32_t magnitude_bits[16];
     lanes_f32 r;
-    uint32_t doubtful = 0;
-    EACH_LANE {
-        double sum = (double)a.lane[i] * (double)b.lane[i] + (double)c.lane[i];
-        uint64_t sum_bits;
-        uint32_t bits;
-        r.lane[i] = (float)sum;
-        memcpy(&sum_bits, &sum, sizeof sum_bits);
-        memcpy(&bits, &r.lane[i], sizeof bits);
-        doubtful |= ((uint32_t)sum_bits & 0x1fffffffu) == 0x10000000u;
-        doubtful |= (bits & 0x7f800000u) <= 0x00800000u;
-    }
-    if (doubtful)
+    lanes_i32 doubtful;
+    EACH_LANE sums[i] = (double)a.lane[i] * (double)b.lane[i] + (double)c.lane[i];
+    EACH_LANE r.lane[i] = (float)sums[i];
+    memcpy(sum_bits, sums, sizeof sum_bits);
+    EACH_LANE low_bits[i] = (uint32_t)sum_bits[i];
+    EACH_LANE magnitude_bits[i] = (int32_t)(sum_bits[i] >> 32 & 0x7fffffff);
+    EACH_LANE doubtful.lane[i] = (low_bits[i] & 0x1fffffff) == 0x10000000 ? -1 : 0;
+    EACH_LANE doubtful.lane[i] |= magnitude_bits[i] < 0x38200000 && magnitude_bits[i] > 0 ? -1 : 0;
+    for (int half = 8; half >= 4; half /= 2)
+        for (int i = 0; i < half; i++)
+            doubtful.lane[i] |= doubtful.lane[i + half];
+    uint64_t four_lanes[2];
+    memcpy(four_lanes, &doubtful, sizeof four_lanes);
+    if ((four_lanes[0] | four_lanes[1]) != 0)
         EACH_LANE r.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], c.lane[i]);
     return r;
 #endif
