@@ -60,6 +60,33 @@ def case_table(case: dict) -> list[str]:
     return [*lines, ""]
 
 
+PEERS = ("ONNX Runtime", "OpenVINO", "FlashRank", "fastembed")
+
+
+def summary_table(cases: list[dict]) -> list[str]:
+    """One line per case: our rate, and how many times faster than each peer's best form, by processor time."""
+    lines = [
+        "| | rescoldo, per second: best (median) | share of the int8 peak, best round | "
+        + " | ".join(f"times {peer}" for peer in PEERS) + " |",
+        "|---|---|---|" + "---|" * len(PEERS),
+    ]  # fmt: skip
+    for case in cases:
+        rate = case["contenders"]["rescoldo"]["items_per_second"]
+        share = f"{case['share_of_peak']['best']:.0%}" if "share_of_peak" in case else ""
+        ratios = []
+        for peer in PEERS:
+            forms = [
+                summary["rescoldo_is_faster_by"]["of_processor_times"]
+                for name, summary in case["contenders"].items()
+                if name.startswith(peer)
+            ]
+            ratios.append(f"{min(forms):.2f}" if forms else "")
+        lines.append(
+            f"| {case['title']} | {rate['best']:.0f} ({rate['median']:.0f}) | {share} | " + " | ".join(ratios) + " |"
+        )
+    return [*lines, ""]
+
+
 def memory_table(memory: dict[str, int]) -> list[str]:
     lines = ["### Peak memory of the processes", "", "| process | MB |", "|---|---|"]
     return [*lines, *(f"| {name} | {value / 1e6:.0f} |" for name, value in memory.items()), ""]
@@ -78,6 +105,7 @@ def markdown(report: dict) -> str:
         f"Texts: {report['texts']}. Cross-encoder: {report['cross_encoder']}.",
         "",
     ]
+    lines += summary_table(report["cases"])
     for case in report["cases"]:
         lines += case_table(case)
     lines += memory_table(report["peak_memory_bytes"])
