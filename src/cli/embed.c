@@ -129,6 +129,8 @@ static enum status write_json(struct embed *embed, const float *embedding, const
     json_unsigned(&writer, info->tokens);
     json_key(&writer, "truncated");
     json_bool(&writer, info->truncated);
+    json_key(&writer, "characters_used");
+    json_unsigned(&writer, info->character_end);
     json_end_object(&writer);
     enum status status = json_writer_finish(&writer, error);
     return status == STATUS_OK ? cli_write_line(&embed->line, error) : status;

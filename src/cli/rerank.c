@@ -12,14 +12,15 @@
 
 static const char name[] = "rerank";
 
-static const char *const truncations[] = {"longest_first", "only_passage", "none", NULL};
+static const char *const truncations[] = {"longest_first", "only_passage", "none", "windows", NULL};
 static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TRUNCATION_ONLY_SECOND,
-                                                    TRUNCATION_NONE};
+                                                    TRUNCATION_NONE, TRUNCATION_LONGEST_FIRST};
+#define WINDOWS_CHOICE 3
 
 /* What the command line asks for, and what both forms of input need. */
 struct rerank {
     const char *model_path, *query, *input;
-    uint64_t top_n, max_length;
+    uint64_t top_n, max_length, stride;
     int truncation, invalid_utf8;
     bool jsonl, raw, json;
 
@@ -61,9 +62,16 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
          .maximum = UINT32_MAX},
         {.name = "truncation",
          .argument = "HOW",
-         .help = "longest_first (default), only_passage, or none: too long is an error",
+         .help = "longest_first (default), only_passage, none: too long is an error, or windows: a long "
+                 "passage is "
+                 "scored as overlapping windows, each with the whole query, and the best one counts",
          .choice = &rerank->truncation,
          .choices = truncations},
+        {.name = "stride",
+         .argument = "N",
+         .help = "with windows: tokens that a window shares with the one before it; default 0",
+         .number = &rerank->stride,
+         .maximum = UINT32_MAX},
         {.name = "invalid-utf8",
          .argument = "HOW",
          .help =
@@ -79,7 +87,8 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
         .description =
             "Scores each passage, one per line of PASSAGES or standard input, against the query and prints "
             "them best first: index (of the line, from 0), relevance_score (0 to 1), tokens, truncated, "
-            "text.\n\nWith --jsonl each line is {\"query\": ..., \"passages\": [{\"text\": ...}, ...]}, and "
+            "characters_used, text.\n\nWith --jsonl each line is {\"query\": ..., \"passages\": [{\"text\": "
+            "...}, ...]}, and "
             "comes back with the passages sorted and scored; every other member, such as id and meta, is "
             "kept. A bad line is answered in its place by {\"error\": ...}.",
         .options = options,
@@ -96,6 +105,8 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
                                    "--query and --jsonl exclude each other: every line has its own query");
     if (rerank->jsonl && rerank->invalid_utf8 != INVALID_UTF8_REFUSE)
         return command_usage_error(name, "--invalid-utf8 is for plain texts; JSON is always UTF-8");
+    if (rerank->stride != 0 && rerank->truncation != WINDOWS_CHOICE)
+        return command_usage_error(name, "--stride is for --truncation windows");
     if (!rerank->jsonl && rerank->query == NULL)
         return command_usage_error(name, "--query TEXT is required (or --jsonl)");
     return COMMAND_CONTINUE;
@@ -121,6 +132,8 @@ static enum status score(struct rerank *rerank, struct bytes query, const struct
     const struct call_options options = {
         .max_length = (uint32_t)rerank->max_length,
         .truncation = truncation_values[rerank->truncation],
+        .windows = rerank->truncation == WINDOWS_CHOICE,
+        .window_stride = (uint32_t)rerank->stride,
     };
     enum status status = grow(rerank, count, error);
     if (status == STATUS_OK && count > 0)
@@ -148,6 +161,17 @@ static void write_score(const struct rerank *rerank, struct json_writer *writer,
     json_unsigned(writer, result->tokens);
     json_key(writer, "truncated");
     json_bool(writer, result->truncated);
+    json_key(writer, "characters_used");
+    json_unsigned(writer, result->character_end - result->character_start);
+    if (rerank->truncation != WINDOWS_CHOICE)
+        return;
+    json_key(writer, "windows");
+    json_unsigned(writer, result->windows);
+    json_key(writer, "window"); /* the best one: its first character, and the one after its last */
+    json_begin_array(writer);
+    json_unsigned(writer, result->character_start);
+    json_unsigned(writer, result->character_end);
+    json_end_array(writer);
 }
 
 /* ---- one query, passages as lines ---- */
@@ -257,7 +281,9 @@ static enum status passage_texts(const json_t *passages, struct bytes **texts, s
 /* True for the members that write_score sets: a passage that brings its own gets them replaced. */
 static bool is_score_member(const struct rerank *rerank, const char *key) {
     return strcmp(key, "relevance_score") == 0 || strcmp(key, "tokens") == 0 ||
-           strcmp(key, "truncated") == 0 ||
+           strcmp(key, "truncated") == 0 || strcmp(key, "characters_used") == 0 ||
+           (rerank->truncation == WINDOWS_CHOICE &&
+            (strcmp(key, "windows") == 0 || strcmp(key, "window") == 0)) ||
            (rerank->raw && strcmp(key, raw_score_name(rerank->opened.model->kind)) == 0);
 }
 

@@ -37,16 +37,24 @@ const struct kernels *session_kernels(const struct session *session);
 struct call_options {
     uint32_t max_length; /* tokens a sequence may have, at most the model's; 0: the model's */
     enum truncation
-        truncation;            /* of pairs; single texts are cut at the end (or refused by TRUNCATION_NONE) */
-    const atomic_bool *cancel; /* looked at before each chunk: STATUS_CANCELLED */
+        truncation; /* of pairs; single texts are cut at the end (or refused by TRUNCATION_NONE) */
+    /* Rerank: a passage too long for one sequence is scored as overlapping windows, each with the whole
+     * query, and the best score counts (tokenizer/windows.h). Nothing of a passage is left out then;
+     * truncation is not looked at. */
+    bool windows;
+    uint32_t window_stride;        /* tokens that a window shares with the one before it */
+    const atomic_bool *cancel;     /* looked at before each chunk: STATUS_CANCELLED */
     uint64_t deadline_nanoseconds; /* clock_nanoseconds() after which the next chunk is not begun */
 };
 
 struct passage_score {
     float relevance_score; /* sigmoid(logit) of a cross-encoder, (1 + cosine) / 2 of an embedder */
     float raw;             /* the logit, or the cosine */
-    uint32_t tokens;       /* of the sequence scored, special tokens included */
+    uint32_t tokens;       /* of the sequence that gave the score, special tokens included */
     bool truncated;        /* tokens of the query or the passage were left out */
+    uint32_t windows;      /* sequences scored for this passage: 1, or more with call_options.windows */
+    /* What the score rests on, in code points of the passage: all of it unless truncated or in windows. */
+    uint32_t character_start, character_end;
 };
 
 /* What a whole call took, for logs, metrics and usage counts. */
@@ -70,6 +78,7 @@ void passage_order(const struct passage_score *scores, size_t count, size_t *ord
 struct embedding_info {
     uint32_t tokens;
     bool truncated;
+    uint32_t character_end; /* code points of the text that were read */
 };
 
 /* Embeds texts into embeddings [text_count][hidden_size]; only an embedder (STATUS_UNSUPPORTED otherwise). */

@@ -113,6 +113,8 @@ static void write_result(const struct service *service, const struct work *work,
     json_unsigned(writer, score->tokens);
     json_key(writer, "truncated");
     json_bool(writer, score->truncated);
+    json_key(writer, "characters_used");
+    json_unsigned(writer, score->character_end - score->character_start);
     if (work->return_documents)
         write_document(work, index, writer);
     json_end_object(writer);

@@ -19,7 +19,7 @@ def test_one_line_for_each_text(run, embedder):
     results = json_lines(run("embed", "--model", embedder, input=INPUT).stdout)
     assert [r["index"] for r in results] == list(range(len(TEXTS)))
     for result in results:
-        assert list(result) == ["index", "embedding", "tokens", "truncated"]
+        assert list(result) == ["index", "embedding", "tokens", "truncated", "characters_used"]
         assert len(result["embedding"]) == 64 and result["truncated"] is False
     assert [r["tokens"] for r in results][1:3] == [2, 3]
 
