@@ -24,7 +24,7 @@ def test_every_passage_comes_back_best_first(run, cross_encoder):
     logits = [r["logit"] for r in results]
     assert logits == sorted(logits, reverse=True)
     for result in results:
-        assert list(result) == ["index", "relevance_score", "logit", "tokens", "truncated", "text"]
+        assert list(result) == ["index", "relevance_score", "logit", "tokens", "truncated", "characters_used", "text"]
         assert result["relevance_score"] == pytest.approx(1 / (1 + math.exp(-result["logit"])), rel=1e-5)
         assert result["truncated"] is False and result["tokens"] >= 6
 
@@ -131,7 +131,7 @@ def test_lists_keep_what_they_brought(run, cross_encoder):
     assert banana["id"] == 3 and banana["meta"] == request["passages"][0]["meta"]
     assert by_text["Paris is the capital of France."]["title"] == "Paris"
     assert isinstance(by_text["Paris is the capital of France."]["relevance_score"], float)
-    assert set(by_text["plain text"]) == {"text", "relevance_score", "logit", "tokens", "truncated"}
+    assert set(by_text["plain text"]) == {"text", "relevance_score", "logit", "tokens", "truncated", "characters_used"}
 
 
 def test_numbers_come_back_as_they_were(run, cross_encoder):
