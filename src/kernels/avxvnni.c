@@ -12,7 +12,7 @@
 #define ACTIVATION_FORM FORM_U8
 #define F32_TILE_ROWS   2
 
-#define DOT_ROWS 6
+#define DOT_ROWS 6 /* 12 of the 16 registers hold sums, 2 weights and 1 the inputs of a row */
 
 #if defined(__clang__)
 #define DOT(sum, activations, weights) ((sum) = _mm256_dpbusd_avx_epi32((sum), (activations), (weights)))
@@ -22,74 +22,20 @@
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(activations), "x"(weights))
 #endif
 
-/* rows x 16 columns: 12 accumulators, 2 registers of weights and 1 of activations of the 16 at 6 rows. */
-KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
-                           size_t inputs, const int32_t *column_sums, enum tile_start start, int32_t *out,
-                           size_t out_stride) {
-    __m256i left[DOT_ROWS], right[DOT_ROWS];
-    __m256i start_left = _mm256_setzero_si256();
-    __m256i start_right = _mm256_setzero_si256();
-    if (start == START_PLUS_SUMS) {
-        start_left = _mm256_loadu_si256((const __m256i *)(const void *)column_sums);
-        start_right = _mm256_loadu_si256((const __m256i *)(const void *)(column_sums + 8));
-    }
-    KERNEL_UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        left[r] = start_left;
-        right[r] = start_right;
-    }
-    const int8_t *end = panel + inputs * KERNEL_PANEL_COLUMNS;
-    do {
-        __m256i weights_left = _mm256_load_si256((const __m256i *)(const void *)panel);
-        __m256i weights_right = _mm256_load_si256((const __m256i *)(const void *)(panel + 32));
-        KERNEL_UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, activations + r * stride, sizeof four);
-            __m256i broadcast = _mm256_set1_epi32(four);
-            DOT(left[r], broadcast, weights_left);
-            DOT(right[r], broadcast, weights_right);
-        }
-        activations += 4;
-        panel += 128;
-    } while (panel != end);
-    KERNEL_UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        _mm256_storeu_si256((__m256i *)(void *)(out + r * out_stride), left[r]);
-        _mm256_storeu_si256((__m256i *)(void *)(out + r * out_stride + 8), right[r]);
-    }
+struct factor {
+    __m256i inputs;
+};
+
+KERNEL_INLINE struct factor factor_of(int32_t four) {
+    return (struct factor){_mm256_set1_epi32(four)};
 }
 
-#define TILE_PARAMETERS                                                                                      \
-    const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,                           \
-        const int32_t *column_sums, enum tile_start start, int32_t *out, size_t out_stride
-#define DEFINE_TILE(rows)                                                                                    \
-    KERNEL_NOINLINE void tile_##rows(TILE_PARAMETERS) {                                                      \
-        tile_of(rows, activations, stride, panel, inputs, column_sums, start, out, out_stride);              \
-    }
-
-DEFINE_TILE(1)
-DEFINE_TILE(2)
-DEFINE_TILE(3)
-DEFINE_TILE(4)
-DEFINE_TILE(5)
-DEFINE_TILE(6)
-
-static void (*const tiles[DOT_ROWS])(TILE_PARAMETERS) = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
-
-KERNEL_INLINE void dot_tile(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
-                            size_t inputs, const int32_t *column_sums, enum tile_start start, size_t panels,
-                            int32_t *out, size_t out_stride) {
-    for (size_t column = 0; column < panels * KERNEL_PANEL_COLUMNS; column += 16) {
-        const int8_t *half = panel + column / KERNEL_PANEL_COLUMNS * KERNEL_PANEL_COLUMNS * inputs +
-                             column % KERNEL_PANEL_COLUMNS * 4;
-        for (size_t r = 0; r < rows; r += DOT_ROWS) {
-            size_t count = rows - r < DOT_ROWS ? rows - r : DOT_ROWS;
-            tiles[count - 1](activations + r * stride, stride, half, inputs, column_sums + column, start,
-                             out + r * out_stride + column, out_stride);
-        }
-    }
+KERNEL_INLINE __m256i dot(__m256i sums, struct factor factor, __m256i weights) {
+    DOT(sums, factor.inputs, weights);
+    return sums;
 }
+
+#include "kernels/dot_tile_ymm.h"
 
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {
     __m256i sums[12];
