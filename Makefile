@@ -49,6 +49,7 @@ say = $(if $(V),,@echo '$(1) $@')
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL)
 
 LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine evaluation bake api))))
+API_SOURCES := $(filter src/api/%,$(LIBRARY_SOURCES))
 PROGRAM_SOURCES := $(sort $(wildcard src/server/*.c src/cli/*.c))
 UNIT_TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SUPPORT_SOURCES := $(sort $(filter-out $(UNIT_TEST_SOURCES),$(wildcard tests/unit/*.c)))
@@ -81,6 +82,14 @@ $(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(BUILD)/librescoldo.
 $(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES))
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# What is installed: the C API and what it needs, as one object whose only global symbols are rescoldo_*.
+$(BUILD)/installed/librescoldo.a: $(call object,$(API_SOURCES)) $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(call say,AR)
+	$(Q)$(CC) -r -nostdlib -o $(@D)/librescoldo.o $^
+	$(Q)objcopy --strip-debug --wildcard --keep-global-symbol='rescoldo_*' $(@D)/librescoldo.o
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(@D)/librescoldo.o
 
 # The program without main, for unit tests of the server and the command line.
 $(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
@@ -182,13 +191,14 @@ $(VENV)/requirements.txt: tests/requirements.txt
 	    rm -rf '$(VENV)' && python3 -m venv '$(VENV)' && \
 	    '$(VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $< && cp $< $@; fi
 
-install: all librescoldo.pc.in
+install: all $(BUILD)/installed/librescoldo.a
 	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'
-	install -D -m 644 $(BUILD)/librescoldo.a '$(DESTDIR)$(PREFIX)/lib/librescoldo.a'
+	install -D -m 644 $(BUILD)/installed/librescoldo.a '$(DESTDIR)$(PREFIX)/lib/librescoldo.a'
+	install -D -m 644 include/rescoldo.h '$(DESTDIR)$(PREFIX)/include/rescoldo.h'
 	install -d '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' librescoldo.pc.in >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/librescoldo.pc'
-	$(if $(wildcard include/rescoldo.h),install -D -m 644 include/rescoldo.h '$(DESTDIR)$(PREFIX)/include/rescoldo.h')
-	$(if $(wildcard docs/rescoldo.1),install -D -m 644 docs/rescoldo.1 '$(DESTDIR)$(PREFIX)/share/man/man1/rescoldo.1')
+	sed 's|@VERSION@|$(VERSION)|' rescoldo.pc.in >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'
+	chmod 644 '$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'
+	install -D -m 644 docs/rescoldo.1 '$(DESTDIR)$(PREFIX)/share/man/man1/rescoldo.1'
 
 dist:
 	@mkdir -p $(BUILD)
@@ -208,6 +218,6 @@ compile_commands.json: Makefile
 	    separator=',\n'; done | sed 's/\\n/\n/g'; echo; echo ']'; } >$@
 
 clean:
-	rm -rf build/objects build/tests build/llhttp build/*.a build/command build/rescoldo build/rescoldo.debug build-*
+	rm -rf build/objects build/tests build/llhttp build/installed build/*.a build/command build/rescoldo build/rescoldo.debug build-*
 
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)

@@ -1,0 +1,103 @@
+#include "api/api.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(RESCOLDO_EMBER_ALIGNMENT == EMBER_TENSOR_ALIGNMENT, "the public alignment is the format's");
+static_assert((int)RESCOLDO_MODEL_CROSS_ENCODER == (int)MODEL_CROSS_ENCODER &&
+                  (int)RESCOLDO_MODEL_EMBEDDER == (int)MODEL_EMBEDDER,
+              "the public kinds are the engine's");
+static_assert((int)RESCOLDO_PRECISION_INT8 == (int)PRECISION_INT8 &&
+                  (int)RESCOLDO_PRECISION_F32 == (int)PRECISION_F32,
+              "the public precisions are the engine's");
+
+/* An ember at path, or in memory when path is NULL. */
+static enum status open_model(const char *path, struct bytes file, const struct rescoldo_model_options *given,
+                              struct rescoldo_model **model, struct error *error) {
+    struct rescoldo_model_options options;
+    enum status status = api_copy_options(given, "struct rescoldo_model_options", sizeof options,
+                                          sizeof options, &options, error);
+    if (status == STATUS_OK && options.reserved != 0)
+        status = error_set(error, STATUS_UNSUPPORTED, "reserved of struct rescoldo_model_options is not 0");
+    if (status != STATUS_OK)
+        return status;
+    struct rescoldo_model *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for a model");
+    const struct model_options engine_options = {.verify_checksums = options.verify_checksums != 0};
+    status = path != NULL ? model_open(path, &engine_options, &opened->model, error)
+                          : model_open_bytes(file, "ember in memory", &engine_options, &opened->model, error);
+    if (status != STATUS_OK) {
+        free(opened);
+        return status;
+    }
+    *model = opened;
+    return STATUS_OK;
+}
+
+enum rescoldo_status rescoldo_model_open(const char *path, const struct rescoldo_model_options *options,
+                                         struct rescoldo_model **model, struct rescoldo_error *reported) {
+    struct error error;
+    enum status status;
+    if (model != NULL)
+        *model = NULL;
+    if (path == NULL || model == NULL)
+        status = error_set(&error, STATUS_INVALID_ARGUMENT, "rescoldo_model_open: path or model is NULL");
+    else
+        status = open_model(path, bytes_of(NULL, 0), options, model, &error);
+    return api_report(status, &error, reported);
+}
+
+enum rescoldo_status rescoldo_model_open_memory(const void *data, size_t size,
+                                                const struct rescoldo_model_options *options,
+                                                struct rescoldo_model **model,
+                                                struct rescoldo_error *reported) {
+    struct error error;
+    enum status status;
+    if (model != NULL)
+        *model = NULL;
+    if (data == NULL || model == NULL)
+        status =
+            error_set(&error, STATUS_INVALID_ARGUMENT, "rescoldo_model_open_memory: data or model is NULL");
+    else
+        status = open_model(NULL, bytes_of(data, size), options, model, &error);
+    return api_report(status, &error, reported);
+}
+
+void rescoldo_model_close(struct rescoldo_model *model) {
+    if (model == NULL)
+        return;
+    model_close(model->model);
+    free(model);
+}
+
+static enum status describe(const struct rescoldo_model *model, struct rescoldo_model_info *info,
+                            struct error *error) {
+    if (model == NULL || info == NULL)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "rescoldo_model_describe: model or info is NULL");
+    if (info->size < sizeof *info)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "size of struct rescoldo_model_info is %zu, expected its sizeof, which is at "
+                         "least %zu",
+                         info->size, sizeof *info);
+    /* What a newer header has beyond this is 0. */
+    memset((unsigned char *)info + sizeof *info, 0, info->size - sizeof *info);
+    *info = (struct rescoldo_model_info){
+        .size = info->size,
+        .name = model->model->name,
+        .kind = (uint32_t)model->model->kind,
+        .precision = (uint32_t)model->model->precision,
+        .hidden_size = model->model->shape.hidden_size,
+        .max_length = model->model->max_length,
+        .vocabulary_size = model->model->shape.vocabulary_size,
+    };
+    return STATUS_OK;
+}
+
+enum rescoldo_status rescoldo_model_describe(const struct rescoldo_model *model,
+                                             struct rescoldo_model_info *info,
+                                             struct rescoldo_error *reported) {
+    struct error error;
+    return api_report(describe(model, info, &error), &error, reported);
+}

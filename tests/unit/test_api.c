@@ -1,0 +1,456 @@
+/* The public C API over baked tiny models: the same numbers as the engine, structures of other sizes, every
+ * kind of error, and two threads on one model. */
+#include "bake/bake.h"
+#include "engine/session.h"
+#include "rescoldo.h"
+#include "tiny_model.h"
+#include "unit_test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSAGES 5u
+
+static const char *const passage_strings[PASSAGES] = {
+    "paris is the capital of france", "", "eggs",
+    "berlin is the capital of germany ! how long is it ? how long is the egg",
+    "paris is the capital of france"};
+static const char query_string[] = "what is the capital of france ?";
+
+struct fixture {
+    struct test_directory directory;
+    struct rescoldo_model *cross_encoder, *embedder;
+    struct rescoldo_text passages[PASSAGES];
+};
+
+static struct rescoldo_text text_of(const char *string) {
+    return (struct rescoldo_text){string, strlen(string)};
+}
+
+static struct rescoldo_model *bake(struct fixture *fixture, enum model_kind kind, const char *name) {
+    struct test_directory source = test_directory_create();
+    const struct tiny_model tiny = {.kind = kind, .prefix = ""};
+    tiny_model_write(&source, &tiny);
+    struct bake_options options = {.model = source.path, .output = test_path(&fixture->directory, name)};
+    struct bake_report report;
+    struct error error;
+    if (bake_run(&options, &report, &error) != STATUS_OK)
+        fail_msg("%s", error.message);
+    bake_report_free(&report);
+    test_directory_remove(&source);
+    struct rescoldo_model_options verify = {.size = sizeof verify, .verify_checksums = 1};
+    struct rescoldo_model *model;
+    struct rescoldo_error opened;
+    if (rescoldo_model_open(test_path(&fixture->directory, name), &verify, &model, &opened) !=
+        RESCOLDO_STATUS_OK)
+        fail_msg("%s", opened.message);
+    return model;
+}
+
+static int create_fixture(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    fixture->directory = test_directory_create();
+    fixture->cross_encoder = bake(fixture, MODEL_CROSS_ENCODER, "cross-encoder.ember");
+    fixture->embedder = bake(fixture, MODEL_EMBEDDER, "embedder.ember");
+    for (size_t i = 0; i < PASSAGES; i++)
+        fixture->passages[i] = text_of(passage_strings[i]);
+    *state = fixture;
+    return 0;
+}
+
+static int destroy_fixture(void **state) {
+    struct fixture *fixture = *state;
+    rescoldo_model_close(fixture->cross_encoder);
+    rescoldo_model_close(fixture->embedder);
+    test_directory_remove(&fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+static struct rescoldo_session *session_for(const struct rescoldo_model *model) {
+    struct rescoldo_session *session;
+    struct rescoldo_error error;
+    if (rescoldo_session_create(model, NULL, &session, &error) != RESCOLDO_STATUS_OK)
+        fail_msg("%s", error.message);
+    return session;
+}
+
+static void assert_failure(enum rescoldo_status status, enum rescoldo_status expected,
+                           const struct rescoldo_error *error, const char *part_of_message) {
+    assert_int_equal(status, expected);
+    assert_int_equal(error->status, expected);
+    if (strstr(error->message, part_of_message) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", error->message, part_of_message);
+}
+
+static void the_version_is_that_of_the_header(void **state) {
+    (void)state;
+    char numbers[32];
+    snprintf(numbers, sizeof numbers, "%d.%d.%d", RESCOLDO_VERSION_MAJOR, RESCOLDO_VERSION_MINOR,
+             RESCOLDO_VERSION_PATCH);
+    assert_string_equal(rescoldo_version(), RESCOLDO_VERSION_STRING);
+    assert_string_equal(numbers, RESCOLDO_VERSION_STRING);
+    assert_string_equal(rescoldo_status_name(RESCOLDO_STATUS_INVALID_DATA), "invalid_data");
+    assert_string_equal(rescoldo_status_name((enum rescoldo_status)99), "unknown");
+}
+
+static void a_model_is_described(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_model_info info = {.size = sizeof info};
+    assert_int_equal(rescoldo_model_describe(fixture->embedder, &info, NULL), RESCOLDO_STATUS_OK);
+    assert_int_equal(info.size, sizeof info);
+    assert_int_equal(info.kind, RESCOLDO_MODEL_EMBEDDER);
+    assert_int_equal(info.precision, RESCOLDO_PRECISION_INT8);
+    assert_int_equal(info.hidden_size, TINY_HIDDEN);
+    assert_int_equal(info.max_length, TINY_POSITIONS);
+    assert_true(info.vocabulary_size > 0 && strlen(info.name) > 0);
+    assert_int_equal(rescoldo_model_describe(fixture->cross_encoder, &info, NULL), RESCOLDO_STATUS_OK);
+    assert_int_equal(info.kind, RESCOLDO_MODEL_CROSS_ENCODER);
+}
+
+/* The engine itself over the same file. */
+static void engine_scores(const struct fixture *fixture, const char *name, struct passage_score *scores,
+                          size_t *order) {
+    struct model *model;
+    struct session *session;
+    struct bytes passages[PASSAGES];
+    for (size_t i = 0; i < PASSAGES; i++)
+        passages[i] = bytes_of_string(passage_strings[i]);
+    assert_int_equal(model_open(test_path(&fixture->directory, name), NULL, &model, NULL), STATUS_OK);
+    assert_int_equal(session_create(model, NULL, &session, NULL), STATUS_OK);
+    assert_int_equal(
+        session_rerank(session, bytes_of_string(query_string), passages, PASSAGES, NULL, scores, NULL, NULL),
+        STATUS_OK);
+    passage_order(scores, PASSAGES, order);
+    session_destroy(session);
+    model_close(model);
+}
+
+static void assert_result(const struct rescoldo_result *result, const struct passage_score *score,
+                          size_t index) {
+    assert_int_equal(result->index, index);
+    assert_memory_equal(&result->relevance_score, &score->relevance_score, sizeof(float));
+    assert_memory_equal(&result->raw_score, &score->raw, sizeof(float));
+    assert_int_equal(result->tokens, score->tokens);
+    assert_int_equal(result->truncated, score->truncated);
+    assert_int_equal(result->windows, score->windows);
+    assert_int_equal(result->character_start, score->character_start);
+    assert_int_equal(result->character_end, score->character_end);
+}
+
+static void check_rerank(const struct fixture *fixture, const struct rescoldo_model *model,
+                         const char *name) {
+    struct passage_score scores[PASSAGES];
+    struct rescoldo_result results[PASSAGES];
+    size_t order[PASSAGES];
+    engine_scores(fixture, name, scores, order);
+    struct rescoldo_session *session = session_for(model);
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, PASSAGES, NULL, results, NULL),
+        RESCOLDO_STATUS_OK);
+    for (size_t i = 0; i < PASSAGES; i++)
+        assert_result(&results[i], &scores[order[i]], order[i]);
+    struct rescoldo_call_options options = {.size = sizeof options, .order = RESCOLDO_ORDER_GIVEN};
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, PASSAGES, &options, results, NULL),
+        RESCOLDO_STATUS_OK);
+    for (size_t i = 0; i < PASSAGES; i++)
+        assert_result(&results[i], &scores[i], i);
+    assert_int_equal(rescoldo_rerank(session, text_of(query_string), NULL, 0, NULL, NULL, NULL),
+                     RESCOLDO_STATUS_OK);
+    rescoldo_session_destroy(session);
+}
+
+static void scores_are_the_engines(void **state) {
+    const struct fixture *fixture = *state;
+    check_rerank(fixture, fixture->cross_encoder, "cross-encoder.ember");
+    check_rerank(fixture, fixture->embedder, "embedder.ember");
+}
+
+static void windows_are_an_option(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_result result;
+    struct rescoldo_session *session = session_for(fixture->cross_encoder);
+    struct rescoldo_call_options options = {
+        .size = sizeof options, .max_length = 16, .truncation = RESCOLDO_TRUNCATION_WINDOWS};
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), &fixture->passages[3], 1, &options, &result, NULL),
+        RESCOLDO_STATUS_OK);
+    assert_true(result.windows > 1 && !result.truncated && result.tokens <= 16);
+    options.truncation = RESCOLDO_TRUNCATION_ONLY_PASSAGE;
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), &fixture->passages[3], 1, &options, &result, NULL),
+        RESCOLDO_STATUS_OK);
+    assert_true(result.windows == 1 && result.truncated);
+    rescoldo_session_destroy(session);
+}
+
+static void an_ember_opens_from_memory(void **state) {
+    const struct fixture *fixture = *state;
+    struct buffer file = {0};
+    test_read(test_path(&fixture->directory, "cross-encoder.ember"), &file);
+    size_t room = size_align_up(file.size, RESCOLDO_EMBER_ALIGNMENT) + RESCOLDO_EMBER_ALIGNMENT;
+    unsigned char *memory = aligned_alloc(RESCOLDO_EMBER_ALIGNMENT, room);
+    assert_non_null(memory);
+    memcpy(memory, file.data, file.size);
+    struct rescoldo_model *model;
+    struct rescoldo_error error;
+    assert_int_equal(rescoldo_model_open_memory(memory, file.size, NULL, &model, &error), RESCOLDO_STATUS_OK);
+    check_rerank(fixture, model, "cross-encoder.ember");
+    rescoldo_model_close(model);
+    memmove(memory + 1, memory, file.size);
+    assert_failure(rescoldo_model_open_memory(memory + 1, file.size, NULL, &model, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "multiple of 64 bytes");
+    assert_null(model);
+    memmove(memory, memory + 1, file.size);
+    assert_failure(rescoldo_model_open_memory(memory, file.size / 2, NULL, &model, &error),
+                   RESCOLDO_STATUS_INVALID_DATA, &error, "ember in memory: ");
+    free(memory);
+    buffer_free(&file);
+}
+
+static void embeddings_fill_the_callers_buffer(void **state) {
+    const struct fixture *fixture = *state;
+    float together[PASSAGES][TINY_HIDDEN], alone[TINY_HIDDEN];
+    struct rescoldo_embedding_info infos[PASSAGES];
+    struct rescoldo_error error;
+    struct rescoldo_session *session = session_for(fixture->embedder);
+    assert_int_equal(rescoldo_embed(session, fixture->passages, PASSAGES, NULL, &together[0][0],
+                                    PASSAGES * TINY_HIDDEN, infos, &error),
+                     RESCOLDO_STATUS_OK);
+    for (size_t i = 0; i < PASSAGES; i++) {
+        assert_int_equal(
+            rescoldo_embed(session, &fixture->passages[i], 1, NULL, alone, TINY_HIDDEN, NULL, &error),
+            RESCOLDO_STATUS_OK);
+        assert_memory_equal(alone, together[i], sizeof alone);
+        assert_int_equal(infos[i].character_end, strlen(passage_strings[i]));
+        assert_true(infos[i].tokens >= 2 && !infos[i].truncated);
+    }
+    assert_failure(rescoldo_embed(session, fixture->passages, PASSAGES, NULL, &together[0][0],
+                                  PASSAGES * TINY_HIDDEN - 1, infos, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "capacity is 319 floats, expected at least 5");
+    assert_failure(
+        rescoldo_embed(session, fixture->passages, SIZE_MAX, NULL, &together[0][0], SIZE_MAX, infos, &error),
+        RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "capacity is");
+    rescoldo_session_destroy(session);
+    session = session_for(fixture->cross_encoder);
+    assert_failure(rescoldo_embed(session, fixture->passages, 1, NULL, alone, TINY_HIDDEN, NULL, &error),
+                   RESCOLDO_STATUS_UNSUPPORTED, &error, "cross-encoder");
+    rescoldo_session_destroy(session);
+}
+
+static void tokens_are_those_that_are_scored(void **state) {
+    const struct fixture *fixture = *state;
+    int32_t ids[TINY_POSITIONS], type_ids[TINY_POSITIONS];
+    struct rescoldo_tokens tokens = {.ids = ids, .type_ids = type_ids, .capacity = TINY_POSITIONS};
+    struct rescoldo_result results[PASSAGES];
+    struct rescoldo_error error;
+    struct rescoldo_session *session = session_for(fixture->cross_encoder);
+    for (uint32_t truncation = 0; truncation <= RESCOLDO_TRUNCATION_ONLY_PASSAGE; truncation++) {
+        for (uint32_t max_length = 3; max_length < 40; max_length++) {
+            struct rescoldo_call_options options = {.size = sizeof options,
+                                                    .max_length = max_length,
+                                                    .truncation = truncation,
+                                                    .order = RESCOLDO_ORDER_GIVEN};
+            enum rescoldo_status scored = rescoldo_rerank(session, text_of(query_string), fixture->passages,
+                                                          PASSAGES, &options, results, &error);
+            assert_int_equal(scored, RESCOLDO_STATUS_OK);
+            for (size_t i = 0; i < PASSAGES; i++) {
+                assert_int_equal(rescoldo_tokenize(session, text_of(query_string), &fixture->passages[i],
+                                                   &options, &tokens, &error),
+                                 RESCOLDO_STATUS_OK);
+                assert_int_equal(tokens.count, results[i].tokens);
+                assert_int_equal(tokens.truncated, results[i].truncated);
+                assert_int_equal(type_ids[0], 0);
+                assert_int_equal(type_ids[tokens.count - 1], 1);
+            }
+        }
+    }
+    assert_int_equal(rescoldo_tokenize(session, text_of("paris is"), NULL, NULL, &tokens, &error),
+                     RESCOLDO_STATUS_OK);
+    assert_int_equal(tokens.count, 4);
+    assert_int_equal(type_ids[3], 0);
+    tokens.capacity = 3;
+    assert_failure(rescoldo_tokenize(session, text_of("paris is"), NULL, NULL, &tokens, &error),
+                   RESCOLDO_STATUS_LIMIT_EXCEEDED, &error, "4 tokens, and room for 3");
+    assert_int_equal(tokens.count, 4);
+    struct rescoldo_call_options options = {.size = sizeof options, .max_length = 3};
+    assert_int_equal(rescoldo_tokenize(session, text_of("paris is"), NULL, &options, &tokens, &error),
+                     RESCOLDO_STATUS_OK);
+    assert_true(tokens.count == 3 && tokens.truncated);
+    options.truncation = RESCOLDO_TRUNCATION_NONE;
+    assert_failure(rescoldo_tokenize(session, text_of("paris is"), NULL, &options, &tokens, &error),
+                   RESCOLDO_STATUS_LIMIT_EXCEEDED, &error, "more than the 1 tokens");
+    options.truncation = RESCOLDO_TRUNCATION_WINDOWS;
+    assert_failure(rescoldo_tokenize(session, text_of("paris is"), NULL, &options, &tokens, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "WINDOWS");
+    rescoldo_session_destroy(session);
+}
+
+/* Structures of a program whose header is older or newer than the library. */
+static void structures_may_grow(void **state) {
+    const struct fixture *fixture = *state;
+    struct {
+        struct rescoldo_call_options known;
+        uint64_t later;
+    } newer = {.known = {.size = sizeof newer}};
+    struct {
+        struct rescoldo_model_info known;
+        uint64_t later;
+    } info = {.known = {.size = sizeof info}, .later = 7};
+    struct rescoldo_result result;
+    struct rescoldo_error error;
+    struct rescoldo_session *session = session_for(fixture->cross_encoder);
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
+        RESCOLDO_STATUS_OK);
+    newer.later = 1;
+    assert_failure(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
+        RESCOLDO_STATUS_UNSUPPORTED, &error, "struct rescoldo_call_options sets a member");
+    newer.known.size = 0;
+    assert_failure(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
+        RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "size of struct rescoldo_call_options is 0");
+    assert_int_equal(rescoldo_model_describe(fixture->embedder, &info.known, &error), RESCOLDO_STATUS_OK);
+    assert_int_equal(info.later, 0);
+    info.known.size = 8;
+    assert_failure(rescoldo_model_describe(fixture->embedder, &info.known, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "size of struct rescoldo_model_info is 8");
+    rescoldo_session_destroy(session);
+}
+
+static void bad_arguments_are_refused(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_error error;
+    struct rescoldo_result results[PASSAGES];
+    struct rescoldo_model *model;
+    struct rescoldo_session *session;
+    const struct rescoldo_text nothing = {NULL, 3}, query = text_of(query_string);
+    assert_failure(rescoldo_model_open("/nonexistent.ember", NULL, &model, &error), RESCOLDO_STATUS_NOT_FOUND,
+                   &error, "/nonexistent.ember");
+    assert_null(model);
+    assert_failure(rescoldo_model_open(NULL, NULL, &model, &error), RESCOLDO_STATUS_INVALID_ARGUMENT, &error,
+                   "path");
+    assert_int_equal(rescoldo_model_open("x", NULL, NULL, NULL), RESCOLDO_STATUS_INVALID_ARGUMENT);
+    assert_failure(rescoldo_session_create(NULL, NULL, &session, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "model");
+    assert_null(session);
+    struct rescoldo_session_options wrong = {.size = sizeof wrong, .invalid_utf8 = 2};
+    assert_failure(rescoldo_session_create(fixture->embedder, &wrong, &session, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "invalid_utf8 is 2, expected 0 to 1");
+    session = session_for(fixture->cross_encoder);
+    assert_failure(rescoldo_rerank(NULL, query, fixture->passages, 1, NULL, results, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "session");
+    assert_failure(rescoldo_rerank(session, query, NULL, 1, NULL, results, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "passages is NULL");
+    assert_failure(rescoldo_rerank(session, nothing, NULL, 0, NULL, results, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "query: data is NULL");
+    assert_failure(rescoldo_rerank(session, query, &nothing, 1, NULL, results, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "passage 0: data is NULL");
+    const struct rescoldo_text broken[] = {text_of("paris"), text_of("\xff")};
+    memset(results, 0x55, sizeof results);
+    assert_failure(rescoldo_rerank(session, query, broken, 2, NULL, results, &error),
+                   RESCOLDO_STATUS_INVALID_DATA, &error, "passage 1: ");
+    for (size_t i = 0; i < sizeof results; i++)
+        assert_int_equal(((unsigned char *)results)[i], 0x55);
+    struct rescoldo_call_options options = {.size = sizeof options, .truncation = 4};
+    assert_failure(rescoldo_rerank(session, query, broken, 1, &options, results, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "truncation is 4, expected 0 to 3");
+    options = (struct rescoldo_call_options){.size = sizeof options, .deadline_nanoseconds = 1};
+    assert_failure(rescoldo_rerank(session, query, broken, 1, &options, results, &error),
+                   RESCOLDO_STATUS_DEADLINE_EXCEEDED, &error, "deadline");
+    assert_int_equal(rescoldo_rerank(session, query, broken, 1, NULL, results, NULL), RESCOLDO_STATUS_OK);
+    rescoldo_session_destroy(session);
+    rescoldo_session_destroy(NULL);
+    rescoldo_model_close(NULL);
+}
+
+static void invalid_utf8_may_be_replaced(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_session_options options = {.size = sizeof options,
+                                               .invalid_utf8 = RESCOLDO_INVALID_UTF8_REPLACE};
+    struct rescoldo_session *session;
+    struct rescoldo_result result;
+    const struct rescoldo_text broken = text_of("paris \xff");
+    assert_int_equal(rescoldo_session_create(fixture->cross_encoder, &options, &session, NULL),
+                     RESCOLDO_STATUS_OK);
+    assert_int_equal(rescoldo_rerank(session, broken, &broken, 1, NULL, &result, NULL), RESCOLDO_STATUS_OK);
+    rescoldo_session_destroy(session);
+}
+
+/* ---- two threads on one model; cmocka's assertions belong to the main thread ---- */
+
+struct worker {
+    const struct fixture *fixture;
+    const struct rescoldo_model *model;
+    struct rescoldo_cancel_flag *cancel; /* NULL: a number of calls, else calls until cancelled */
+    atomic_int calls;
+    enum rescoldo_status last;
+    struct rescoldo_result results[PASSAGES];
+};
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+    struct rescoldo_session *session;
+    struct rescoldo_call_options options = {.size = sizeof options, .cancel = worker->cancel};
+    worker->last = rescoldo_session_create(worker->model, NULL, &session, NULL);
+    for (int i = 0; worker->last == RESCOLDO_STATUS_OK && (worker->cancel != NULL || i < 20); i++) {
+        worker->last = rescoldo_rerank(session, text_of(query_string), worker->fixture->passages, PASSAGES,
+                                       &options, worker->results, NULL);
+        atomic_fetch_add(&worker->calls, 1);
+    }
+    rescoldo_session_destroy(session);
+    return NULL;
+}
+
+static void threads_share_a_model(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_cancel_flag *cancel = rescoldo_cancel_flag_create();
+    assert_non_null(cancel);
+    struct worker workers[] = {{.fixture = fixture, .model = fixture->cross_encoder},
+                               {.fixture = fixture, .model = fixture->cross_encoder, .cancel = cancel}};
+    pthread_t threads[2];
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    assert_int_equal(pthread_join(threads[0], NULL), 0);
+    while (atomic_load(&workers[1].calls) == 0)
+        sched_yield();
+    rescoldo_cancel_flag_set(cancel);
+    assert_int_equal(pthread_join(threads[1], NULL), 0);
+    assert_int_equal(workers[0].last, RESCOLDO_STATUS_OK);
+    assert_int_equal(workers[1].last, RESCOLDO_STATUS_CANCELLED);
+    /* A first call that was not cancelled has left its results. */
+    if (atomic_load(&workers[1].calls) > 1)
+        assert_memory_equal(workers[0].results, workers[1].results, sizeof workers[0].results);
+    rescoldo_cancel_flag_clear(cancel);
+    struct rescoldo_call_options options = {.size = sizeof options, .cancel = cancel};
+    struct rescoldo_session *session = session_for(fixture->cross_encoder);
+    struct rescoldo_result results[PASSAGES];
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, PASSAGES, &options, results, NULL),
+        RESCOLDO_STATUS_OK);
+    assert_memory_equal(results, workers[0].results, sizeof results);
+    rescoldo_session_destroy(session);
+    rescoldo_cancel_flag_destroy(cancel);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_version_is_that_of_the_header),
+        cmocka_unit_test(a_model_is_described),
+        cmocka_unit_test(scores_are_the_engines),
+        cmocka_unit_test(windows_are_an_option),
+        cmocka_unit_test(an_ember_opens_from_memory),
+        cmocka_unit_test(embeddings_fill_the_callers_buffer),
+        cmocka_unit_test(tokens_are_those_that_are_scored),
+        cmocka_unit_test(structures_may_grow),
+        cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(invalid_utf8_may_be_replaced),
+        cmocka_unit_test(threads_share_a_model),
+    };
+    return cmocka_run_group_tests(tests, create_fixture, destroy_fixture);
+}
