@@ -8,7 +8,7 @@ import random
 import subprocess
 
 import pytest
-import texts
+import tokenizer_texts as texts
 from oracle import Ours, assert_same, build, packed, save, write_json
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece

@@ -6,7 +6,7 @@ import os
 import pathlib
 
 import pytest
-import texts
+import tokenizer_texts as texts
 from oracle import Ours, assert_same, differences
 
 NOVELEVAL = pathlib.Path(os.environ.get("NOVELEVAL", pathlib.Path(__file__).parents[3] / "shared" / "data" / "noveleval"))

@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 
-import texts
+import tokenizer_texts as texts
 
 
 def run(rescoldo, ember, *options: str, data: str = "") -> subprocess.CompletedProcess:
