@@ -19,13 +19,16 @@ struct attention_memory {
     int32_t value_sums[KERNEL_MAX_HEAD_SIZE];
     float key_scales[KERNEL_MAX_HEAD_SIZE];
     float value_scales[KERNEL_MAX_HEAD_SIZE];
-    float value_middles[KERNEL_MAX_HEAD_SIZE];
+    float value_means[KERNEL_MAX_HEAD_SIZE];
+    float value_offsets[KERNEL_MAX_HEAD_SIZE]; /* middle of the range - mean */
     uint8_t queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
     float query_scales[ATTENTION_GROUP_ROWS];
     int32_t scores[ATTENTION_SCORES];         /* [rows of the group][padded tokens] */
     uint8_t weights[ATTENTION_SCORES];        /* the same, 255 at each row's maximum */
-    float inverse_sums[ATTENTION_GROUP_ROWS]; /* 1 / the sum of a row's weights */
-    int32_t partial_sums[ATTENTION_GROUP_ROWS * 16];
+    float byte_sums[ATTENTION_GROUP_ROWS];    /* of a row's weight bytes */
+    float inverse_sums[ATTENTION_GROUP_ROWS]; /* 1 / the sum of a row's weights before they were rounded */
+    int32_t partial_byte_sums[ATTENTION_GROUP_ROWS * 16];
+    float partial_sums[ATTENTION_GROUP_ROWS * 16];
     float scaled_queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
     int32_t sums[KERNEL_BLOCK_ROWS * KERNEL_PANEL_COLUMNS];
 };

@@ -9,8 +9,11 @@
  *   k8 = round((k - k_middle) / k_scale)        per column, k_scale = half the range / 127
  *   q8 = round(q * k_scale / q_scale)           per row
  *   s  = q8 . k8                                exact
- *   p8 = round(255 * 2^((s - max s) * q_scale * log2(e) / sqrt(head_size)))
- *   o  = (p8 . v8) * v_scale / sum of p8 + v_middle
+ *   e  = 255 * 2^((s - max s) * q_scale * log2(e) / sqrt(head_size)),   p8 = round(e)
+ *   o  = (p8 . v8 * v_scale + sum p8 * (v_middle - v_mean)) / sum e + v_mean
+ *
+ * The last line is sum p8 (v - v_mean) / sum e + v_mean: what rounding takes from the many small weights of a
+ * long sequence (half of them may round to zero) goes to the mean value instead of to the few large ones.
  *
  * A row of scores (at most 512) stays in the first-level cache, so there is no need for an online softmax. */
 #ifndef RESCOLDO_KERNELS_ATTENTION_TEMPLATE_H
@@ -48,6 +51,18 @@ KERNEL_INLINE struct column_range measure_columns(const float *rows, size_t stri
     /* A constant column has half == 0: the tiny floor keeps the quotient finite and its bytes zero. */
     range.inverse = f32_div(f32_set(127.0f), f32_max(half, f32_set(1e-30f)));
     return range;
+}
+
+KERNEL_INLINE lanes_f32 mean_of_columns(const float *rows, size_t stride, size_t count) {
+    lanes_f32 even = f32_set(0), odd = f32_set(0);
+    size_t t = 0;
+    for (; t + 1 < count; t += 2) {
+        even = f32_add(even, f32_load(rows + t * stride));
+        odd = f32_add(odd, f32_load(rows + (t + 1) * stride));
+    }
+    if (t < count)
+        even = f32_add(even, f32_load(rows + t * stride));
+    return f32_mul(f32_add(even, odd), f32_set(1.0f / (float)count));
 }
 
 KERNEL_INLINE lanes_i32 quantize_column(lanes_f32 x, const struct column_range *range) {
@@ -91,8 +106,10 @@ KERNEL_INLINE void pack_values(const struct attention_head *head, size_t padded,
     const lanes_i32 low_byte = i32_set(0xff);
     for (size_t d = 0; d < head->head_size; d += 16) {
         struct column_range range = measure_columns(head->value + d, stride, head->tokens);
+        lanes_f32 mean = mean_of_columns(head->value + d, stride, head->tokens);
         f32_store(memory->value_scales + d, range.scale);
-        f32_store(memory->value_middles + d, range.middle);
+        f32_store(memory->value_means + d, mean);
+        f32_store(memory->value_offsets + d, f32_sub(range.middle, mean));
         lanes_i32 sum = i32_set(0);
         int8_t *column = memory->values + (d / PANEL) * PANEL * padded + (d % PANEL) * 4;
         for (size_t t = 0; t < padded; t += 4) {
@@ -137,10 +154,10 @@ KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t ro
                 i32_add(f32_round(f32_mul(f32_load(scaled + r * size + d), f32_set(factors[r]))), offset));
 }
 
-/* 255 * 2^(x * factor) for integers x <= 0, rounded to bytes. 2^f on [-1/2, 1/2] is a minimax polynomial of
- * degree 3 (relative error 7.5e-5, a fiftieth of one step at 255); adding 1.5 * 2^23 rounds to the integer
- * part, which goes into the exponent. Below 2^-24 all is zero. */
-KERNEL_INLINE lanes_i32 exponential_bytes(lanes_i32 x, lanes_i32 lowest, lanes_f32 factor) {
+/* 255 * 2^(x * factor) for integers x <= 0. 2^f on [-1/2, 1/2] is a minimax polynomial of degree 3 (relative
+ * error 7.5e-5, a fiftieth of one step at 255); adding 1.5 * 2^23 rounds to the integer part, which goes into
+ * the exponent. Never less than 255 * 2^-24. */
+KERNEL_INLINE lanes_f32 scaled_exponential(lanes_i32 x, lanes_i32 lowest, lanes_f32 factor) {
     const lanes_f32 magic = f32_set(12582912.0f);
     lanes_f32 value = i32_to_f32(i32_max(x, lowest));
     lanes_f32 shifted = f32_fma(value, factor, magic);
@@ -149,8 +166,7 @@ KERNEL_INLINE lanes_i32 exponential_bytes(lanes_i32 x, lanes_i32 lowest, lanes_f
     p = f32_fma(p, f, f32_set(0.242611167f * 255.0f));
     p = f32_fma(p, f, f32_set(0.693261032f * 255.0f));
     p = f32_fma(p, f, f32_set(0.999928072f * 255.0f));
-    lanes_i32 bits = i32_add(f32_as_i32(p), i32_shift_left(f32_as_i32(shifted), 23));
-    return f32_round(i32_as_f32(bits));
+    return i32_as_f32(i32_add(f32_as_i32(p), i32_shift_left(f32_as_i32(shifted), 23)));
 }
 
 /* A weight as the level stores unsigned values. */
@@ -160,16 +176,6 @@ KERNEL_INLINE lanes_i32 weight_form(lanes_i32 p) {
 
 /* The score of padding: below every possible score, and exact as a float. */
 #define PADDING_SCORE (-(1 << 24))
-
-/* Gives the padding no weight where the factor is too small for its scores to do so; returns the sum without
- * it. */
-KERNEL_INLINE int32_t remove_padding(uint8_t *weights, size_t tokens, size_t padded, int32_t sum) {
-    for (size_t t = tokens; t < padded; t++) {
-        sum -= (uint8_t)(weights[t] - UNSIGNED_OFFSET);
-        weights[t] = (uint8_t)UNSIGNED_OFFSET;
-    }
-    return sum;
-}
 
 /* What the weights of a row are computed from. Found for all rows before the first exponential, and the sums
  * after the last, so that one row's horizontal operations hide behind another's. */
@@ -203,41 +209,61 @@ KERNEL_INLINE lanes_i32 first_lanes(size_t count) {
     return i32_load(ones_then_zeros + 16 - count);
 }
 
+/* A row's softmax_row in every lane, and its sums so far, lane by lane. */
+struct softmax_lanes {
+    lanes_i32 maximum, lowest;
+    lanes_f32 factor;
+    lanes_f32 sum;
+    lanes_i32 byte_sum;
+};
+
+KERNEL_INLINE lanes_i32 take_weights(struct softmax_lanes *row, lanes_f32 weights) {
+    lanes_i32 bytes = f32_round(weights);
+    row->sum = f32_add(row->sum, weights);
+    row->byte_sum = i32_add(row->byte_sum, bytes);
+    return weight_form(bytes);
+}
+
+/* The weights of the last columns, of which only the first `tokens` count. */
+KERNEL_INLINE lanes_f32 without_padding(lanes_f32 weights, size_t tokens) {
+    static const float ones_and_zeros[32] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return f32_mul(weights, f32_load(ones_and_zeros + (tokens < 16 ? 16 - tokens : 0)));
+}
+
+/* One row of integer scores to weight bytes. */
+KERNEL_INLINE void softmax_scores(const int32_t *scores, size_t tokens, size_t padded,
+                                  struct softmax_lanes *row, uint8_t *weights) {
+    size_t t = 0;
+    for (; t + 64 <= tokens; t += 64) {
+        lanes_i32 bytes[4];
+        for (size_t j = 0; j < 4; j++) {
+            lanes_i32 below = i32_sub(i32_load(scores + t + 16 * j), row->maximum);
+            bytes[j] = take_weights(row, scaled_exponential(below, row->lowest, row->factor));
+        }
+        i32_store_64_bytes(weights + t, bytes[0], bytes[1], bytes[2], bytes[3]);
+    }
+    for (; t < padded; t += 16) {
+        lanes_f32 e =
+            scaled_exponential(i32_sub(i32_load(scores + t), row->maximum), row->lowest, row->factor);
+        i32_store_bytes(weights + t, take_weights(row, without_padding(e, tokens > t ? tokens - t : 0)));
+    }
+}
+
 /* Turns rows of integer scores into rows of weight bytes. */
 KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
                                 struct attention_memory *memory) {
     struct softmax_row softmax[ATTENTION_GROUP_ROWS];
     find_maxima(rows, tokens, padded, head_size, memory, softmax);
     for (size_t r = 0; r < rows; r++) {
-        const int32_t *scores = memory->scores + r * padded;
-        uint8_t *weights = memory->weights + r * padded;
-        lanes_i32 maximum = i32_set(softmax[r].maximum);
-        lanes_i32 lowest = i32_set(softmax[r].lowest);
-        lanes_f32 factor = f32_set(softmax[r].factor);
-        lanes_i32 sum = i32_set(0);
-        size_t t = 0;
-        for (; t + 64 <= padded; t += 64) {
-            lanes_i32 p[4];
-            for (size_t j = 0; j < 4; j++) {
-                lanes_i32 below = i32_sub(i32_load(scores + t + 16 * j), maximum);
-                p[j] = exponential_bytes(below, lowest, factor);
-            }
-            sum = i32_add(sum, i32_add(i32_add(p[0], p[1]), i32_add(p[2], p[3])));
-            i32_store_64_bytes(weights + t, weight_form(p[0]), weight_form(p[1]), weight_form(p[2]),
-                               weight_form(p[3]));
-        }
-        for (; t < padded; t += 16) {
-            lanes_i32 p = exponential_bytes(i32_sub(i32_load(scores + t), maximum), lowest, factor);
-            sum = i32_add(sum, p);
-            i32_store_bytes(weights + t, weight_form(p));
-        }
-        i32_store(memory->partial_sums + r * 16, sum);
+        struct softmax_lanes row = {i32_set(softmax[r].maximum), i32_set(softmax[r].lowest),
+                                    f32_set(softmax[r].factor), f32_set(0), i32_set(0)};
+        softmax_scores(memory->scores + r * padded, tokens, padded, &row, memory->weights + r * padded);
+        f32_store(memory->partial_sums + r * 16, row.sum);
+        i32_store(memory->partial_byte_sums + r * 16, row.byte_sum);
     }
     for (size_t r = 0; r < rows; r++) {
-        int32_t sum = i32_reduce_add(i32_load(memory->partial_sums + r * 16));
-        if (softmax[r].lowest == PADDING_SCORE)
-            sum = remove_padding(memory->weights + r * padded, tokens, padded, sum);
-        memory->inverse_sums[r] = 1.0f / (float)sum;
+        memory->inverse_sums[r] = 1.0f / f32_reduce_add(f32_load(memory->partial_sums + r * 16));
+        memory->byte_sums[r] = (float)i32_reduce_add(i32_load(memory->partial_byte_sums + r * 16));
     }
 }
 
@@ -249,11 +275,13 @@ KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, s
                  memory->value_sums + d, UNSIGNED_START, 1, memory->sums, PANEL);
         for (size_t r = 0; r < rows; r++) {
             lanes_f32 inverse = f32_set(memory->inverse_sums[first + r]);
+            lanes_f32 byte_sum = f32_set(memory->byte_sums[first + r]);
             float *target = head->context + (row + r) * head->context_stride + d;
             for (size_t c = 0; c < PANEL; c += 16) {
-                lanes_f32 scale = f32_mul(inverse, f32_load(memory->value_scales + d + c));
-                f32_store(target + c, f32_fma(i32_to_f32(i32_load(memory->sums + r * PANEL + c)), scale,
-                                              f32_load(memory->value_middles + d + c)));
+                lanes_f32 scale = f32_load(memory->value_scales + d + c);
+                lanes_f32 moved = f32_mul(byte_sum, f32_load(memory->value_offsets + d + c));
+                lanes_f32 o = f32_fma(i32_to_f32(i32_load(memory->sums + r * PANEL + c)), scale, moved);
+                f32_store(target + c, f32_fma(o, inverse, f32_load(memory->value_means + d + c)));
             }
         }
     }
