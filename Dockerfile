@@ -18,6 +18,7 @@ ARG MODEL=ms-marco-MiniLM-L-12-v2
 RUN models/fetch "${MODEL}" "models/cache/sources/${MODEL}"
 
 COPY Makefile ./
+COPY include/ include/
 COPY src/ src/
 RUN make -j"$(nproc)" release
 
