@@ -1,5 +1,6 @@
 /* The embeddings dialect of OpenAI: {input: text or [text], encoding_format?: "float" or "base64",
- * dimensions?} to {object: "list", data: [{object, index, embedding, tokens, truncated}], model, usage}. */
+ * dimensions?} to {object: "list", data: [{object, index, embedding, tokens, truncated,
+ * characters_used}], model, usage}. */
 #include "server/dialect.h"
 #include "server/json_body.h"
 
@@ -131,6 +132,8 @@ static void write_item(const struct service *service, const struct work *work, s
     json_unsigned(writer, work->infos[index].tokens);
     json_key(writer, "truncated");
     json_bool(writer, work->infos[index].truncated);
+    json_key(writer, "characters_used");
+    json_unsigned(writer, work->infos[index].character_end);
     json_end_object(writer);
 }
 

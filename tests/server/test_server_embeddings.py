@@ -38,6 +38,8 @@ def test_reply_has_what_clients_read(embedder):
     assert [item["index"] for item in reply["data"]] == [0, 1, 2, 3]
     assert all(item["object"] == "embedding" and len(item["embedding"]) == 384 for item in reply["data"])
     assert [item["truncated"] for item in reply["data"]] == [False, False, False, True]
+    for item, text in zip(reply["data"], TEXTS):
+        assert 0 < item["characters_used"] < len(text) if item["truncated"] else item["characters_used"] == len(text)
     assert reply["usage"]["prompt_tokens"] == reply["usage"]["total_tokens"]
     assert reply["usage"]["total_tokens"] == sum(item["tokens"] for item in reply["data"])
     for vector in vectors(reply):
