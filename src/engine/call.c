@@ -18,6 +18,11 @@ enum status call_begin(struct call *call, struct session *session, const struct 
     return STATUS_OK;
 }
 
+struct window call_kept(const struct call *call, size_t count, size_t kept) {
+    size_t first = call->options->truncation_direction == TRUNCATION_LEFT ? count - kept : 0;
+    return (struct window){first, first + kept};
+}
+
 static enum status check_time(const struct call_options *options, struct error *error) {
     if (options->cancel != NULL && atomic_load_explicit(options->cancel, memory_order_relaxed))
         return error_set(error, STATUS_CANCELLED, "the call was cancelled");

@@ -6,6 +6,7 @@
 #include "engine/batch.h"
 #include "engine/encoder.h"
 #include "engine/session.h"
+#include "tokenizer/windows.h"
 
 /* Whose output a sequence of the batch is, and which part of the text it covers. */
 struct sequence_owner {
@@ -39,6 +40,9 @@ struct call {
 /* Checks the options; shortest: the least max_length that makes sense. options may be NULL. */
 MUST_CHECK enum status call_begin(struct call *call, struct session *session,
                                   const struct call_options *options, uint32_t shortest, struct error *error);
+
+/* The `kept` tokens of `count` that stay when a text is cut in the direction of the options. */
+struct window call_kept(const struct call *call, size_t count, size_t kept);
 
 /* Tokenizes; tokens have spans. max_tokens as in struct encode_options. */
 MUST_CHECK enum status call_encode(struct call *call, struct bytes text, size_t max_tokens,

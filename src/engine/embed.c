@@ -13,7 +13,8 @@ static enum status add_text(struct call *call, size_t index, struct bytes text, 
                             struct error *error) {
     struct session *session = call->session;
     size_t room = call->max_length - TOKENIZER_SPECIAL_SINGLE;
-    enum status status = call_encode(call, text, room + 1, &session->text, error);
+    size_t enough = call->options->truncation_direction == TRUNCATION_LEFT ? 0 : room + 1;
+    enum status status = call_encode(call, text, enough, &session->text, error);
     if (status != STATUS_OK)
         return status;
     size_t kept = session->text.count < room ? session->text.count : room;
@@ -23,11 +24,14 @@ static enum status add_text(struct call *call, size_t index, struct bytes text, 
                          room);
     size_t length = kept + TOKENIZER_SPECIAL_SINGLE;
     info->tokens = (uint32_t)length;
-    info->character_end = kept > 0 ? session->text.spans[kept - 1].character_end : 0;
+    struct window read = call_kept(call, session->text.count, kept);
+    struct token_span span = window_span(&session->text, read);
+    info->character_start = span.character_start;
+    info->character_end = span.character_end;
     int32_t *ids;
     status = call_add(call, length, length, (struct sequence_owner){.index = index}, &ids, error);
     if (status == STATUS_OK)
-        (void)build_single(&session->model->tokenizer, session->text.ids, kept, ids);
+        (void)build_single(&session->model->tokenizer, session->text.ids + read.first, kept, ids);
     return status;
 }
 

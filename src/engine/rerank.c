@@ -36,14 +36,14 @@ static void take_cosine(struct call *call, const struct sequence_owner *owner, u
     take_score(call, owner, tokens, raw, (1 + raw) / 2);
 }
 
-/* Adds tokens first..end of the passage in session->text, for a cross-encoder behind query_count tokens of
- * the query. */
-static enum status add_window(struct call *call, size_t index, size_t query_count, struct window window,
+/* Adds tokens first..end of the passage in session->text, for a cross-encoder behind these tokens of the
+ * query. */
+static enum status add_window(struct call *call, size_t index, struct window query, struct window window,
                               struct error *error) {
     struct session *session = call->session;
     const struct tokenizer *tokenizer = &session->model->tokenizer;
     const int32_t *passage = session->text.ids + window.first;
-    size_t count = window.end - window.first;
+    size_t count = window.end - window.first, query_count = query.end - query.first;
     struct token_span span = window_span(&session->text, window);
     struct sequence_owner owner = {index, span.character_start, span.character_end};
     bool pair = session->model->kind == MODEL_CROSS_ENCODER;
@@ -53,7 +53,7 @@ static enum status add_window(struct call *call, size_t index, size_t query_coun
     if (status != STATUS_OK)
         return status;
     if (pair)
-        (void)build_pair(tokenizer, session->query.ids, query_count, passage, count, ids);
+        (void)build_pair(tokenizer, session->query.ids + query.first, query_count, passage, count, ids);
     else
         (void)build_single(tokenizer, passage, count, ids);
     return STATUS_OK;
@@ -68,26 +68,40 @@ static size_t pair_query_count(const struct call *call) {
     return call->session->model->kind == MODEL_CROSS_ENCODER ? call->session->query.count : 0;
 }
 
-static enum status add_windows(struct call *call, size_t index, struct passage_score *score,
-                               struct error *error) {
+/* The tokens of session->text that max_passage_tokens leaves. */
+static struct window passage_part(const struct call *call) {
+    size_t count = call->session->text.count, most = call->options->max_passage_tokens;
+    return call_kept(call, count, most != 0 && most < count ? most : count);
+}
+
+static struct window shifted(struct window window, size_t distance) {
+    return (struct window){window.first + distance, window.end + distance};
+}
+
+static enum status add_windows(struct call *call, size_t index, struct window part,
+                               struct passage_score *score, struct error *error) {
     struct window_plan plan;
+    const struct call_options *options = call->options;
     size_t query_count = pair_query_count(call);
-    enum status status = plan_windows(query_count, call->session->text.count, pair_length(call),
-                                      call->options->window_stride, &plan, error);
+    enum status status = plan_windows(query_count, part.end - part.first, pair_length(call),
+                                      options->window_stride, &plan, error);
     if (status != STATUS_OK)
         return status;
-    score->windows = plan.count > UINT32_MAX ? UINT32_MAX : (uint32_t)plan.count;
-    score->truncated = plan.query_kept < query_count;
-    for (size_t i = 0; i < plan.count && status == STATUS_OK; i++)
-        status = add_window(call, index, plan.query_kept, window_at(&plan, i), error);
+    bool all = options->max_windows == 0 || options->max_windows >= plan.count;
+    struct window chosen = call_kept(call, plan.count, all ? plan.count : options->max_windows);
+    score->windows = plan.count > UINT32_MAX ? UINT32_MAX : (uint32_t)(chosen.end - chosen.first);
+    score->truncated |= plan.query_kept < query_count || !all;
+    struct window query = call_kept(call, query_count, plan.query_kept);
+    for (size_t i = chosen.first; i < chosen.end && status == STATUS_OK; i++)
+        status = add_window(call, index, query, shifted(window_at(&plan, i), part.first), error);
     return status;
 }
 
 /* Cuts both by the asked rule. Where the passage alone may give way to a query that leaves it nothing, the
  * query is cut to half the room instead of refusing the passage. */
-static enum status add_truncated(struct call *call, size_t index, struct passage_score *score,
-                                 struct error *error) {
-    size_t query_count = pair_query_count(call), passage_count = call->session->text.count;
+static enum status add_truncated(struct call *call, size_t index, struct window part,
+                                 struct passage_score *score, struct error *error) {
+    size_t query_count = pair_query_count(call), passage_count = part.end - part.first;
     size_t first = query_count, second;
     if (call->options->truncation == TRUNCATION_ONLY_SECOND)
         first = query_kept(query_count, pair_length(call));
@@ -96,20 +110,36 @@ static enum status add_truncated(struct call *call, size_t index, struct passage
     if (status != STATUS_OK)
         return status;
     score->windows = 1;
-    score->truncated = first < query_count || second < passage_count;
+    score->truncated |= first < query_count || second < passage_count;
     call->usage.query_truncated |= first < query_count;
-    return add_window(call, index, first, (struct window){0, second}, error);
+    return add_window(call, index, call_kept(call, query_count, first),
+                      shifted(call_kept(call, passage_count, second), part.first), error);
+}
+
+/* As encode_options.max_tokens of a passage: enough to decide as if all its tokens were known; 0: all. */
+static size_t passage_max_tokens(const struct call *call) {
+    const struct call_options *options = call->options;
+    if (options->truncation_direction == TRUNCATION_LEFT)
+        return 0;
+    size_t enough = pair_max_tokens(pair_query_count(call), pair_length(call));
+    if (options->windows)
+        enough = (size_t)options->max_windows * pair_length(call);
+    size_t most = options->max_passage_tokens;
+    if (most != 0 && (enough == 0 || most < enough))
+        enough = most + 1;
+    return enough;
 }
 
 static enum status add_passage(struct call *call, size_t index, struct bytes passage,
                                struct passage_score *score, struct error *error) {
     *score = (struct passage_score){.raw = -INFINITY};
-    size_t enough = call->options->windows ? 0 : pair_max_tokens(pair_query_count(call), pair_length(call));
-    enum status status = call_encode(call, passage, enough, &call->session->text, error);
+    enum status status = call_encode(call, passage, passage_max_tokens(call), &call->session->text, error);
     if (status != STATUS_OK)
         return status;
-    return call->options->windows ? add_windows(call, index, score, error)
-                                  : add_truncated(call, index, score, error);
+    struct window part = passage_part(call);
+    score->truncated = part.end - part.first < call->session->text.count;
+    return call->options->windows ? add_windows(call, index, part, score, error)
+                                  : add_truncated(call, index, part, score, error);
 }
 
 /* An embedder's query is a sequence of its own and goes first. */
@@ -125,7 +155,8 @@ static enum status add_query_alone(struct call *call, struct error *error) {
     enum status status =
         call_add(call, length, length, (struct sequence_owner){.index = QUERY_INDEX}, &ids, error);
     if (status == STATUS_OK)
-        (void)build_single(&session->model->tokenizer, session->query.ids, kept, ids);
+        (void)build_single(&session->model->tokenizer,
+                           session->query.ids + call_kept(call, session->query.count, kept).first, kept, ids);
     return status;
 }
 

@@ -33,16 +33,29 @@ void session_destroy(struct session *session);
 size_t session_memory(const struct session *session);
 const struct kernels *session_kernels(const struct session *session);
 
-/* Limits of one call; all optional (zero means none). */
+/* Which end of a text that is cut gives way; as truncation_direction of Hugging Face's tokenizers, for both
+ * texts of a pair. */
+enum truncation_direction {
+    TRUNCATION_RIGHT = 0, /* the start is kept */
+    TRUNCATION_LEFT = 1,  /* the end is kept */
+};
+
+/* How the texts of one call are read, and its limits; all optional (zero means none). */
 struct call_options {
-    uint32_t max_length; /* tokens a sequence may have, at most the model's; 0: the model's */
-    enum truncation
-        truncation; /* of pairs; single texts are cut at the end (or refused by TRUNCATION_NONE) */
+    uint32_t max_length;        /* tokens a sequence may have, at most the model's; 0: the model's */
+    enum truncation truncation; /* of pairs; single texts are cut (or refused by TRUNCATION_NONE) */
+    enum truncation_direction truncation_direction;
+    /* Rerank: a passage is cut to so many tokens of its own before anything else, which counts as truncated;
+     * 0: not. */
+    uint32_t max_passage_tokens;
     /* Rerank: a passage too long for one sequence is scored as overlapping windows, each with the whole
-     * query, and the best score counts (tokenizer/windows.h). Nothing of a passage is left out then;
-     * truncation is not looked at. */
+     * query, and the best score counts (tokenizer/windows.h). Nothing of a passage is left out then, but for
+     * max_passage_tokens and max_windows; truncation is not looked at. */
     bool windows;
-    uint32_t window_stride;        /* tokens that a window shares with the one before it */
+    uint32_t window_stride; /* tokens that a window shares with the one before it */
+    /* At most so many windows of a passage are scored, the first ones (the last ones with TRUNCATION_LEFT);
+     * leaving some out counts as truncated. 0: all. */
+    uint32_t max_windows;
     const atomic_bool *cancel;     /* looked at before each chunk: STATUS_CANCELLED */
     uint64_t deadline_nanoseconds; /* clock_nanoseconds() after which the next chunk is not begun */
 };
@@ -78,7 +91,7 @@ void passage_order(const struct passage_score *scores, size_t count, size_t *ord
 struct embedding_info {
     uint32_t tokens;
     bool truncated;
-    uint32_t character_end; /* code points of the text that were read */
+    uint32_t character_start, character_end; /* what was read, in code points of the text */
 };
 
 /* Embeds texts into embeddings [text_count][hidden_size]; only an embedder (STATUS_UNSUPPORTED otherwise). */

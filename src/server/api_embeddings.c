@@ -133,7 +133,7 @@ static void write_item(const struct service *service, const struct work *work, s
     json_key(writer, "truncated");
     json_bool(writer, work->infos[index].truncated);
     json_key(writer, "characters_used");
-    json_unsigned(writer, work->infos[index].character_end);
+    json_unsigned(writer, work->infos[index].character_end - work->infos[index].character_start);
     json_end_object(writer);
 }
 

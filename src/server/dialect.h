@@ -30,6 +30,7 @@ struct work {
     struct bytes query;  /* of WORK_RERANK */
     struct bytes *texts; /* owned, [text_count]: passages, or texts to embed */
     size_t text_count;
+    struct call_options options; /* filled by the dialect; cancel and deadline are set by the scheduler */
 
     /* What the reply shall look like. */
     size_t top_n; /* at most text_count */
@@ -63,7 +64,7 @@ int work_allocate_texts(struct work *work, size_t count, struct api_error *error
 
 /* Runs the engine over work; 0, or -1 with the error set. */
 int work_compute(const struct service *service, enum work_kind kind, struct session *session,
-                 const struct call_options *options, struct work *work, struct api_error *error);
+                 struct work *work, struct api_error *error);
 
 void work_free(struct work *work);
 

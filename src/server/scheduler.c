@@ -52,8 +52,9 @@ static int compute(const struct scheduler *scheduler, struct job *job, struct wo
     buffer_free(&job->body);
     if (job->dialect->read(service, work, error) != 0)
         return -1;
-    struct call_options options = {.cancel = &job->cancel, .deadline_nanoseconds = job->deadline_at};
-    return work_compute(service, job->dialect->kind, scheduler->options.session, &options, work, error);
+    work->options.cancel = &job->cancel;
+    work->options.deadline_nanoseconds = job->deadline_at;
+    return work_compute(service, job->dialect->kind, scheduler->options.session, work, error);
 }
 
 static void count_truncated(struct job *job, const struct work *work) {

@@ -14,22 +14,21 @@ int work_allocate_texts(struct work *work, size_t count, struct api_error *error
     return 0;
 }
 
-static int rerank(struct session *session, const struct call_options *options, struct work *work,
-                  struct api_error *error) {
+static int rerank(struct session *session, struct work *work, struct api_error *error) {
     work->scores = calloc(work->text_count, sizeof *work->scores);
     work->order = calloc(work->text_count, sizeof *work->order);
     if (work->scores == NULL || work->order == NULL)
         return no_memory(error);
     struct error failure;
-    if (session_rerank(session, work->query, work->texts, work->text_count, options, work->scores,
+    if (session_rerank(session, work->query, work->texts, work->text_count, &work->options, work->scores,
                        &work->usage, &failure) != STATUS_OK)
         return api_refuse_failure(error, &failure);
     passage_order(work->scores, work->text_count, work->order);
     return 0;
 }
 
-static int embed(const struct model *model, struct session *session, const struct call_options *options,
-                 struct work *work, struct api_error *error) {
+static int embed(const struct model *model, struct session *session, struct work *work,
+                 struct api_error *error) {
     if (model->kind != MODEL_EMBEDDER)
         return api_refuse(error, 400, "unsupported_model",
                           "%s is a cross-encoder: it scores pairs and has no embeddings; use a rerank path",
@@ -42,17 +41,17 @@ static int embed(const struct model *model, struct session *session, const struc
     if (work->embeddings == NULL || work->infos == NULL)
         return no_memory(error);
     struct error failure;
-    if (session_embed(session, work->texts, work->text_count, options, work->embeddings, work->infos,
+    if (session_embed(session, work->texts, work->text_count, &work->options, work->embeddings, work->infos,
                       &work->usage, &failure) != STATUS_OK)
         return api_refuse_failure(error, &failure);
     return 0;
 }
 
 int work_compute(const struct service *service, enum work_kind kind, struct session *session,
-                 const struct call_options *options, struct work *work, struct api_error *error) {
+                 struct work *work, struct api_error *error) {
     if (kind == WORK_RERANK)
-        return rerank(session, options, work, error);
-    return embed(service->model, session, options, work, error);
+        return rerank(session, work, error);
+    return embed(service->model, session, work, error);
 }
 
 void work_free(struct work *work) {

@@ -8,6 +8,7 @@
 #include "unit_test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,6 +193,96 @@ static void sequences_are_cut_to_max_length(void **state) {
     session_destroy(session);
 }
 
+/* The words first..first + count of a long passage of words that are one token each. */
+static struct bytes some_words(char *text, size_t size, size_t first, size_t count) {
+    static const char *const words[] = {"the", "is", "of", "what", "capital", "france", "paris"};
+    text[0] = '\0';
+    for (size_t i = first; i < first + count; i++)
+        snprintf(text + strlen(text), size - strlen(text), "%s ", words[i * i % 7]);
+    return bytes_of_string(text);
+}
+
+#define LONG_PASSAGE 300u
+
+/* A passage of LONG_PASSAGE tokens under these options has the score of tokens first..first + count alone. */
+static void assert_read_as(const struct model *model, const struct call_options *options, size_t first,
+                           size_t count) {
+    char whole[LONG_PASSAGE * 8 + 1], part[LONG_PASSAGE * 8 + 1];
+    struct bytes passage = some_words(whole, sizeof whole, 0, LONG_PASSAGE);
+    struct bytes read = some_words(part, sizeof part, first, count);
+    struct session *session = session_for(model, 0);
+    struct passage_score score, expected;
+    rerank(session, &passage, 1, options, &score);
+    rerank(session, &read, 1, NULL, &expected);
+    session_destroy(session);
+    assert_false(expected.truncated);
+    assert_true(score.truncated);
+    assert_memory_equal(&score.raw, &expected.raw, sizeof score.raw);
+    assert_int_equal(score.tokens, expected.tokens);
+    assert_int_equal(score.character_start, strstr(whole + score.character_start, part) - whole);
+    assert_int_equal(score.character_end - score.character_start, strlen(part) - 1);
+}
+
+static void a_passage_is_cut_at_the_asked_end(void **state) {
+    const struct fixture *fixture = *state;
+    const struct model *models[] = {fixture->cross_encoder, fixture->embedder};
+    for (size_t m = 0; m < 2; m++) {
+        /* The query has 7 tokens; an embedder's passage stands alone. */
+        size_t room = TINY_POSITIONS - (m == 0 ? 7 + TOKENIZER_SPECIAL_PAIR : TOKENIZER_SPECIAL_SINGLE);
+        struct call_options options = {.truncation_direction = TRUNCATION_RIGHT};
+        assert_read_as(models[m], &options, 0, room);
+        options.max_passage_tokens = 9;
+        assert_read_as(models[m], &options, 0, 9);
+        options.windows = true;
+        assert_read_as(models[m], &options, 0, 9);
+        options = (struct call_options){.windows = true, .max_windows = 1};
+        assert_read_as(models[m], &options, 0, room);
+        options = (struct call_options){.truncation_direction = TRUNCATION_LEFT};
+        assert_read_as(models[m], &options, LONG_PASSAGE - room, room);
+        options.max_passage_tokens = 9;
+        assert_read_as(models[m], &options, LONG_PASSAGE - 9, 9);
+    }
+}
+
+static void at_most_max_windows_are_scored(void **state) {
+    const struct fixture *fixture = *state;
+    char text[LONG_PASSAGE * 8 + 1];
+    struct bytes passage = some_words(text, sizeof text, 0, LONG_PASSAGE);
+    struct session *session = session_for(fixture->cross_encoder, 0);
+    struct passage_score all, some;
+    struct call_options options = {.windows = true, .window_stride = 10};
+    rerank(session, &passage, 1, &options, &all);
+    assert_false(all.truncated);
+    assert_int_equal(all.windows, 3);
+    for (options.max_windows = 1; options.max_windows <= 4; options.max_windows++) {
+        rerank(session, &passage, 1, &options, &some);
+        assert_int_equal(some.truncated, options.max_windows < 3);
+        assert_int_equal(some.windows, options.max_windows < 3 ? options.max_windows : 3);
+        assert_true(some.raw <= all.raw);
+    }
+    session_destroy(session);
+}
+
+static void an_embedded_text_keeps_the_asked_end(void **state) {
+    const struct fixture *fixture = *state;
+    char whole[LONG_PASSAGE * 8 + 1], part[LONG_PASSAGE * 8 + 1];
+    size_t room = TINY_POSITIONS - TOKENIZER_SPECIAL_SINGLE;
+    struct bytes texts[] = {some_words(whole, sizeof whole, 0, LONG_PASSAGE),
+                            some_words(part, sizeof part, LONG_PASSAGE - room, room)};
+    const struct call_options options = {.truncation_direction = TRUNCATION_LEFT};
+    float vectors[2][TINY_HIDDEN];
+    struct embedding_info infos[2];
+    struct session *session = session_for(fixture->embedder, 0);
+    assert_int_equal(session_embed(session, texts, 2, &options, &vectors[0][0], infos, NULL, NULL),
+                     STATUS_OK);
+    session_destroy(session);
+    assert_memory_equal(vectors[0], vectors[1], sizeof vectors[0]);
+    assert_true(infos[0].truncated && !infos[1].truncated);
+    assert_int_equal(infos[0].character_end, strlen(whole) - 1);
+    assert_int_equal(infos[0].character_end - infos[0].character_start, strlen(part) - 1);
+    assert_int_equal(infos[1].character_start, 0);
+}
+
 /* A call that must fail with this status and a message that contains the part. */
 static void assert_rerank_fails(const struct model *model, struct bytes query, const struct bytes *passages,
                                 size_t count, const struct call_options *options, enum status expected,
@@ -299,6 +390,9 @@ int main(void) {
         cmocka_unit_test(embeddings_do_not_depend_on_the_batch),
         cmocka_unit_test(cosines_are_those_of_the_embeddings),
         cmocka_unit_test(sequences_are_cut_to_max_length),
+        cmocka_unit_test(a_passage_is_cut_at_the_asked_end),
+        cmocka_unit_test(at_most_max_windows_are_scored),
+        cmocka_unit_test(an_embedded_text_keeps_the_asked_end),
         cmocka_unit_test(limits_of_a_call_are_checked),
         cmocka_unit_test(errors_name_the_passage),
         cmocka_unit_test(only_an_embedder_embeds),
