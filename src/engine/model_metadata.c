@@ -316,24 +316,13 @@ enum status model_find_rows_f32(const struct model *model, const char *name, siz
 static enum status read_shape(const json_t *entry, enum model_kind kind, struct model_shape *shape,
                               struct error *error) {
     static const char where[] = "metadata: shape";
+    static const struct model_shape_names names = {"hidden_size",       "layers",          "attention_heads",
+                                                   "intermediate_size", "vocabulary_size", "max_positions",
+                                                   "segment_types"};
     json_t *object;
     enum status status = json_require_member(entry, "metadata", "shape", JSON_OBJECT, &object, error);
-    const struct {
-        const char *key;
-        uint32_t maximum;
-        uint32_t *value;
-    } numbers[] = {
-        {"hidden_size", MODEL_MAX_HIDDEN_SIZE, &shape->hidden_size},
-        {"layers", MODEL_MAX_LAYERS, &shape->layers},
-        {"attention_heads", MODEL_MAX_HIDDEN_SIZE, &shape->attention_heads},
-        {"intermediate_size", MODEL_MAX_INTERMEDIATE_SIZE, &shape->intermediate_size},
-        {"vocabulary_size", MODEL_MAX_VOCABULARY_SIZE, &shape->vocabulary_size},
-        {"max_positions", MODEL_MAX_POSITIONS, &shape->max_positions},
-        {"segment_types", MODEL_MAX_SEGMENT_TYPES, &shape->segment_types},
-    };
-    for (size_t i = 0; status == STATUS_OK && i < sizeof numbers / sizeof numbers[0]; i++)
-        status =
-            json_require_u32(object, where, numbers[i].key, 1, numbers[i].maximum, numbers[i].value, error);
+    if (status == STATUS_OK)
+        status = model_shape_read(object, where, &names, shape, error);
     double epsilon = 0;
     if (status == STATUS_OK)
         status = json_require_number(object, where, "layer_norm_epsilon", &epsilon, error);

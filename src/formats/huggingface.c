@@ -76,23 +76,10 @@ static enum status check_settings(const json_t *config, const char *where, struc
 static enum status read_shape(const json_t *config, const char *where, struct model_description *description,
                               struct error *error) {
     struct model_shape *shape = &description->shape;
-    const struct {
-        const char *key;
-        uint32_t maximum;
-        uint32_t *value;
-    } numbers[] = {
-        {"hidden_size", MODEL_MAX_HIDDEN_SIZE, &shape->hidden_size},
-        {"num_hidden_layers", MODEL_MAX_LAYERS, &shape->layers},
-        {"num_attention_heads", MODEL_MAX_HIDDEN_SIZE, &shape->attention_heads},
-        {"intermediate_size", MODEL_MAX_INTERMEDIATE_SIZE, &shape->intermediate_size},
-        {"vocab_size", MODEL_MAX_VOCABULARY_SIZE, &shape->vocabulary_size},
-        {"max_position_embeddings", MODEL_MAX_POSITIONS, &shape->max_positions},
-        {"type_vocab_size", MODEL_MAX_SEGMENT_TYPES, &shape->segment_types},
-    };
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < COUNT_OF(numbers); i++)
-        status =
-            json_require_u32(config, where, numbers[i].key, 1, numbers[i].maximum, numbers[i].value, error);
+    static const struct model_shape_names names = {
+        "hidden_size", "num_hidden_layers",       "num_attention_heads", "intermediate_size",
+        "vocab_size",  "max_position_embeddings", "type_vocab_size"};
+    enum status status = model_shape_read(config, where, &names, shape, error);
     double epsilon = 1e-12; /* the default of transformers' BertConfig */
     if (status == STATUS_OK && json_has(config, "layer_norm_eps"))
         status = json_require_number(config, where, "layer_norm_eps", &epsilon, error);

@@ -59,36 +59,47 @@ static const char *type_name(json_type type) {
     return "null";
 }
 
-static enum status find_member(const json_t *object, const char *where, const char *key, const char *expected,
-                               json_t **member, struct error *error) {
-    enum status status = json_require_object(object, where, error);
-    if (status != STATUS_OK)
-        return status;
-    *member = json_object_get(object, key);
-    if (*member == NULL)
-        return error_set(error, STATUS_INVALID_DATA, "%s has no \"%s\", expected %s", where, key, expected);
-    return STATUS_OK;
+const char *json_type_name(const json_t *value) {
+    return type_name(json_typeof(value));
 }
 
-static enum status wrong_type(const json_t *member, const char *where, const char *key, const char *expected,
-                              struct error *error) {
-    return error_set(error, STATUS_INVALID_DATA, "%s: \"%s\" is %s, expected %s", where, key,
-                     type_name(json_typeof(member)), expected);
+static bool has_type(const json_t *value, json_type type) {
+    switch (type) {
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return json_is_number(value);
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return json_is_boolean(value);
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+    case JSON_STRING:
+    case JSON_NULL:
+        break;
+    }
+    return json_typeof(value) == type;
 }
 
 enum status json_require_object(const json_t *value, const char *where, struct error *error) {
     if (!json_is_object(value))
         return error_set(error, STATUS_INVALID_DATA, "%s is %s, expected an object", where,
-                         value == NULL ? "absent" : type_name(json_typeof(value)));
+                         value == NULL ? "absent" : json_type_name(value));
     return STATUS_OK;
 }
 
 enum status json_require_member(const json_t *object, const char *where, const char *key, json_type type,
                                 json_t **member, struct error *error) {
-    enum status status = find_member(object, where, key, type_name(type), member, error);
-    if (status == STATUS_OK && json_typeof(*member) != type)
-        return wrong_type(*member, where, key, type_name(type), error);
-    return status;
+    enum status status = json_require_object(object, where, error);
+    if (status != STATUS_OK)
+        return status;
+    const char *expected = type_name(type);
+    *member = json_object_get(object, key);
+    if (*member == NULL)
+        return error_set(error, STATUS_INVALID_DATA, "%s has no \"%s\", expected %s", where, key, expected);
+    if (!has_type(*member, type))
+        return error_set(error, STATUS_INVALID_DATA, "%s: \"%s\" is %s, expected %s", where, key,
+                         json_type_name(*member), expected);
+    return STATUS_OK;
 }
 
 enum status json_require_string(const json_t *object, const char *where, const char *key, const char **value,
@@ -119,11 +130,9 @@ bool json_number_as_unsigned(const json_t *number, uint64_t *value) {
 enum status json_require_unsigned(const json_t *object, const char *where, const char *key, uint64_t minimum,
                                   uint64_t maximum, uint64_t *value, struct error *error) {
     json_t *member;
-    enum status status = find_member(object, where, key, "a number", &member, error);
+    enum status status = json_require_member(object, where, key, JSON_REAL, &member, error);
     if (status != STATUS_OK)
         return status;
-    if (!json_is_number(member))
-        return wrong_type(member, where, key, "a number", error);
     if (!json_number_as_unsigned(member, value) || *value < minimum || *value > maximum)
         return error_set(error, STATUS_INVALID_DATA,
                          "%s: \"%s\" is %.17g, expected an integer from %llu to %llu", where, key,
@@ -143,25 +152,25 @@ enum status json_require_u32(const json_t *object, const char *where, const char
 enum status json_require_number(const json_t *object, const char *where, const char *key, double *value,
                                 struct error *error) {
     json_t *member;
-    enum status status = find_member(object, where, key, "a number", &member, error);
-    if (status != STATUS_OK)
-        return status;
-    if (!json_is_number(member))
-        return wrong_type(member, where, key, "a number", error);
-    *value = json_number_value(member);
-    return STATUS_OK;
+    enum status status = json_require_member(object, where, key, JSON_REAL, &member, error);
+    if (status == STATUS_OK)
+        *value = json_number_value(member);
+    return status;
 }
 
 enum status json_require_boolean(const json_t *object, const char *where, const char *key, bool *value,
                                  struct error *error) {
     json_t *member;
-    enum status status = find_member(object, where, key, "a boolean", &member, error);
-    if (status != STATUS_OK)
-        return status;
-    if (!json_is_boolean(member))
-        return wrong_type(member, where, key, "a boolean", error);
-    *value = json_is_true(member);
-    return STATUS_OK;
+    enum status status = json_require_member(object, where, key, JSON_TRUE, &member, error);
+    if (status == STATUS_OK)
+        *value = json_is_true(member);
+    return status;
+}
+
+enum status json_read_boolean(const json_t *object, const char *where, const char *key, bool *value,
+                              struct error *error) {
+    return json_object_get(object, key) == NULL ? STATUS_OK
+                                                : json_require_boolean(object, where, key, value, error);
 }
 
 bool json_has(const json_t *object, const char *key) {

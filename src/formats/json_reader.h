@@ -25,7 +25,11 @@ MUST_CHECK enum status json_parse(struct bytes text, const char *where, size_t m
 MUST_CHECK enum status json_parse_file(const char *path, size_t max_size, enum json_numbers numbers,
                                        json_t **value, struct error *error);
 
-/* Members of an object. A required member that is absent, of another type or out of bounds gives
+/* "a string", "an array" and so on, for messages. */
+const char *json_type_name(const json_t *value);
+
+/* Members of an object. JSON_INTEGER and JSON_REAL stand for any number, JSON_TRUE and JSON_FALSE for either
+ * boolean. A required member that is absent, of another type or out of bounds gives
  * STATUS_INVALID_DATA. Strings and values are borrowed from the object. */
 MUST_CHECK enum status json_require_object(const json_t *value, const char *where, struct error *error);
 MUST_CHECK enum status json_require_member(const json_t *object, const char *where, const char *key,
@@ -42,6 +46,10 @@ MUST_CHECK enum status json_require_number(const json_t *object, const char *whe
                                            double *value, struct error *error);
 MUST_CHECK enum status json_require_boolean(const json_t *object, const char *where, const char *key,
                                             bool *value, struct error *error);
+
+/* A member that may be absent: *value then stays as it is. */
+MUST_CHECK enum status json_read_boolean(const json_t *object, const char *where, const char *key,
+                                         bool *value, struct error *error);
 
 /* True when the object holds the key with something other than null. */
 bool json_has(const json_t *object, const char *key);

@@ -1,5 +1,6 @@
 #include "formats/model_description.h"
 
+#include "formats/json_reader.h"
 #include "kernels/kernels.h"
 
 #include <string.h>
@@ -51,6 +52,28 @@ bool pooling_from_name(const char *name, enum pooling *pooling) {
     if (found >= 0)
         *pooling = (enum pooling)found;
     return found >= 0;
+}
+
+enum status model_shape_read(const json_t *object, const char *where, const struct model_shape_names *names,
+                             struct model_shape *shape, struct error *error) {
+    const struct {
+        const char *key;
+        uint32_t maximum;
+        uint32_t *value;
+    } numbers[] = {
+        {names->hidden_size, MODEL_MAX_HIDDEN_SIZE, &shape->hidden_size},
+        {names->layers, MODEL_MAX_LAYERS, &shape->layers},
+        {names->attention_heads, MODEL_MAX_HIDDEN_SIZE, &shape->attention_heads},
+        {names->intermediate_size, MODEL_MAX_INTERMEDIATE_SIZE, &shape->intermediate_size},
+        {names->vocabulary_size, MODEL_MAX_VOCABULARY_SIZE, &shape->vocabulary_size},
+        {names->max_positions, MODEL_MAX_POSITIONS, &shape->max_positions},
+        {names->segment_types, MODEL_MAX_SEGMENT_TYPES, &shape->segment_types},
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof numbers / sizeof numbers[0]; i++)
+        status =
+            json_require_u32(object, where, numbers[i].key, 1, numbers[i].maximum, numbers[i].value, error);
+    return status;
 }
 
 static enum status require_multiple(const char *where, const char *name, uint32_t value, uint32_t multiple,

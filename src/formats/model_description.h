@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/status.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,6 +66,17 @@ const char *pooling_name(enum pooling pooling);       /* "mean", "cls" */
 bool model_kind_from_name(const char *name, enum model_kind *kind);
 bool precision_from_name(const char *name, enum precision *precision);
 bool pooling_from_name(const char *name, enum pooling *pooling);
+
+/* What a file calls the numbers of a shape, in the order of struct model_shape, head_size left out. */
+struct model_shape_names {
+    const char *hidden_size, *layers, *attention_heads, *intermediate_size, *vocabulary_size, *max_positions,
+        *segment_types;
+};
+
+/* Reads the numbers from the members of a JSON object, each within its bound; not layer_norm_epsilon. */
+MUST_CHECK enum status model_shape_read(const json_t *object, const char *where,
+                                        const struct model_shape_names *names, struct model_shape *shape,
+                                        struct error *error);
 
 /* Checks that the kernels can run the shape (STATUS_UNSUPPORTED says which number stands in the way) and sets
  * head_size. where begins the message. */

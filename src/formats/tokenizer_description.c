@@ -80,11 +80,24 @@ void description_abandon(struct description_builder *builder) {
     builder->added_texts = NULL;
 }
 
-enum status read_optional_boolean(const json_t *object, const char *where, const char *key, bool *value,
-                                  struct error *error) {
-    if (json_object_get(object, key) == NULL)
-        return STATUS_OK;
-    return json_require_boolean(object, where, key, value, error);
+enum status read_token_text_and_flags(const json_t *object, const char *where, bool flags_required,
+                                      struct added_token *token, struct error *error) {
+    const struct {
+        const char *key;
+        bool *value;
+    } flags[] = {{"single_word", &token->single_word},
+                 {"lstrip", &token->strip_left},
+                 {"rstrip", &token->strip_right},
+                 {"normalized", &token->normalized},
+                 {"special", &token->special}};
+    const char *content;
+    enum status status = json_require_string(object, where, "content", &content, error);
+    if (status == STATUS_OK)
+        token->content = bytes_of_string(content);
+    for (size_t i = 0; status == STATUS_OK && i < sizeof flags / sizeof *flags; i++)
+        status = flags_required ? json_require_boolean(object, where, flags[i].key, flags[i].value, error)
+                                : json_read_boolean(object, where, flags[i].key, flags[i].value, error);
+    return status;
 }
 
 enum status read_strip_accents(const json_t *object, const char *where, enum strip_accents *strip_accents,

@@ -40,9 +40,10 @@ MUST_CHECK enum status description_find(const struct description_builder *builde
 void description_finish(struct description_builder *builder);
 void description_abandon(struct description_builder *builder);
 
-/* A member of an object that may be absent: *value then stays as it is. */
-MUST_CHECK enum status read_optional_boolean(const json_t *object, const char *where, const char *key,
-                                             bool *value, struct error *error);
+/* "content" and the five flags of an added token, as both forms name them; a flag that is absent and not
+ * required stays as it is. token->content is borrowed from the object. */
+MUST_CHECK enum status read_token_text_and_flags(const json_t *object, const char *where, bool flags_required,
+                                                 struct added_token *token, struct error *error);
 
 /* null or absent, true, false. */
 MUST_CHECK enum status read_strip_accents(const json_t *object, const char *where,

@@ -91,22 +91,10 @@ static enum status read_pieces(struct description_builder *builder, json_t *voca
 
 static enum status read_added_token(struct description_builder *builder, const json_t *object,
                                     struct error *error) {
-    const char *name = builder->name, *content = "";
     struct added_token token = {0};
-    struct {
-        const char *key;
-        bool *value;
-    } const flags[] = {{"single_word", &token.single_word},
-                       {"lstrip", &token.strip_left},
-                       {"rstrip", &token.strip_right},
-                       {"normalized", &token.normalized},
-                       {"special", &token.special}};
-    enum status status = json_require_string(object, name, "content", &content, error);
+    enum status status = read_token_text_and_flags(object, builder->name, true, &token, error);
     if (status == STATUS_OK)
-        status = json_require_u32(object, name, "id", 0, INT32_MAX, &token.id, error);
-    for (size_t i = 0; i < sizeof flags / sizeof *flags && status == STATUS_OK; i++)
-        status = json_require_boolean(object, name, flags[i].key, flags[i].value, error);
-    token.content = bytes_of_string(content);
+        status = json_require_u32(object, builder->name, "id", 0, INT32_MAX, &token.id, error);
     if (status == STATUS_OK)
         status = description_add_token(builder, &token, error);
     return status == STATUS_OK ? status : error_add_context(error, status, "an entry of added_tokens");

@@ -104,13 +104,12 @@ static enum status read_config(const json_t *config, struct tokenizer_settings *
                                      "DistilBertTokenizer, ElectraTokenizer",
                          json_is_string(class) ? json_string_value(class) : "of another type than string");
     bool basic = true;
-    enum status status =
-        read_optional_boolean(config, CONFIG_NAME, "do_lower_case", &settings->lowercase, error);
+    enum status status = json_read_boolean(config, CONFIG_NAME, "do_lower_case", &settings->lowercase, error);
     if (status == STATUS_OK)
-        status = read_optional_boolean(config, CONFIG_NAME, "tokenize_chinese_chars",
-                                       &settings->handle_chinese_characters, error);
+        status = json_read_boolean(config, CONFIG_NAME, "tokenize_chinese_chars",
+                                   &settings->handle_chinese_characters, error);
     if (status == STATUS_OK)
-        status = read_optional_boolean(config, CONFIG_NAME, "do_basic_tokenize", &basic, error);
+        status = json_read_boolean(config, CONFIG_NAME, "do_basic_tokenize", &basic, error);
     if (status != STATUS_OK)
         return status;
     const json_t *never_split = json_object_get(config, "never_split");
@@ -151,19 +150,7 @@ static enum status read_decoder_entry(struct description_builder *builder, const
         return error_set(error, STATUS_INVALID_DATA,
                          CONFIG_NAME ": " ADDED_NAME " has the key \"%.64s\", expected an id", key);
     token.id = (uint32_t)id;
-    const char *content = "";
-    struct {
-        const char *key;
-        bool *value;
-    } const flags[] = {{"single_word", &token.single_word},
-                       {"lstrip", &token.strip_left},
-                       {"rstrip", &token.strip_right},
-                       {"normalized", &token.normalized},
-                       {"special", &token.special}};
-    enum status status = json_require_string(object, CONFIG_NAME, "content", &content, error);
-    for (size_t i = 0; i < sizeof flags / sizeof *flags && status == STATUS_OK; i++)
-        status = read_optional_boolean(object, CONFIG_NAME, flags[i].key, flags[i].value, error);
-    token.content = bytes_of_string(content);
+    enum status status = read_token_text_and_flags(object, CONFIG_NAME, false, &token, error);
     return status == STATUS_OK ? description_add_token(builder, &token, error) : status;
 }
 

@@ -60,26 +60,6 @@ int json_body_parse(struct bytes text, const struct limits *limits, json_t **doc
     return 0;
 }
 
-const char *json_type_name(const json_t *value) {
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "an array";
-    case JSON_STRING:
-        return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "a boolean";
-    case JSON_NULL:
-        break;
-    }
-    return "null";
-}
-
 json_t *json_field(const json_t *document, const char *name) {
     json_t *value = json_object_get(document, name);
     return json_is_null(value) ? NULL : value;

@@ -5,6 +5,7 @@
 #define RESCOLDO_SERVER_JSON_BODY_H
 
 #include "base/bytes.h"
+#include "formats/json_reader.h"
 #include "server/api_error.h"
 #include "server/limits.h"
 
@@ -20,9 +21,6 @@ json_t *json_field(const json_t *document, const char *name);
 
 /* The UTF-8 of a JSON string, borrowed from it. */
 struct bytes json_string_bytes(const json_t *string);
-
-/* "a string", "an array" and so on, for messages. */
-const char *json_type_name(const json_t *value);
 
 /* 0, or -1 with the error set. *value stays as it is when the field is absent or null. */
 int json_field_boolean(const json_t *document, const char *name, bool *value, struct api_error *error);
