@@ -1,6 +1,6 @@
 /* Any bytes as the body of a request, read by every dialect. The first byte chooses the dialect and the
  * model's kind. */
-#include "server/dialect.h"
+#include "server/dialects.h"
 #include "server/json_body.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The embeddings dialect of OpenAI: {input: text or [text], encoding_format?: "float" or "base64",
  * dimensions?} to {object: "list", data: [{object, index, embedding, tokens, truncated,
  * characters_used}], model, usage}. */
-#include "server/dialect.h"
+#include "server/dialects.h"
 #include "server/json_body.h"
 
 #include <inttypes.h>
@@ -58,8 +58,9 @@ static int read_encoding(struct work *work, struct api_error *error) {
     struct bytes encoding;
     if (json_field_string(work->document, "encoding_format", &encoding, error) != 0)
         return -1;
-    work->base64 = bytes_equal(encoding, bytes_of_string("base64"));
-    if (encoding.data != NULL && !work->base64 && !bytes_equal(encoding, bytes_of_string("float")))
+    bool base64 = bytes_equal(encoding, bytes_of_string("base64"));
+    work->embedding_types = base64 ? EMBEDDING_BASE64 : EMBEDDING_FLOAT;
+    if (encoding.data != NULL && !base64 && !bytes_equal(encoding, bytes_of_string("float")))
         return api_refuse_field(error, "encoding_format",
                                 "encoding_format is neither \"float\" nor \"base64\"");
     return 0;
@@ -109,7 +110,7 @@ static void write_base64(const float *vector, size_t count, struct json_writer *
 static void write_vector(const struct work *work, const float *vector, size_t count,
                          struct json_writer *writer) {
     json_key(writer, "embedding");
-    if (work->base64) {
+    if (work->embedding_types == EMBEDDING_BASE64) {
         write_base64(vector, count, writer);
         return;
     }

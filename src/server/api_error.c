@@ -3,7 +3,9 @@
 #include "base/json_writer.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 int api_refuse(struct api_error *error, int status, const char *code, const char *format, ...) {
     *error = (struct api_error){.status = status, .code = code};
@@ -63,27 +65,68 @@ static const char *type_of(int status) {
     }
 }
 
+void api_error_set_form(struct api_error *error, enum api_error_form form) {
+    error->form = form;
+    if (form != API_ERROR_TEI || error->status != 400)
+        return;
+    bool well_formed = strcmp(error->code, "invalid_json") != 0;
+    if (strcmp(error->code, "unsupported_model") == 0)
+        error->status = 424;
+    else if (well_formed)
+        error->status = 422;
+}
+
+/* ErrorType of text-embeddings-inference. */
+static const char *tei_type_of(int status) {
+    switch (status) {
+    case 429:
+        return "Overloaded";
+    case 503:
+        return "Unhealthy";
+    case 424:
+        return "Backend";
+    default:
+        return status >= 500 ? "Backend" : "Validation";
+    }
+}
+
+static void write_tei(const struct api_error *error, struct json_writer *writer) {
+    json_begin_object(writer);
+    json_key(writer, "error");
+    json_text_of_string(writer, error->message);
+    json_key(writer, "error_type");
+    json_text_of_string(writer, tei_type_of(error->status));
+    json_end_object(writer);
+}
+
+static void write_general(const struct api_error *error, struct json_writer *writer) {
+    json_begin_object(writer);
+    json_key(writer, "error");
+    json_begin_object(writer);
+    json_key(writer, "message");
+    json_text_of_string(writer, error->message);
+    json_key(writer, "type");
+    json_text_of_string(writer, type_of(error->status));
+    json_key(writer, "param");
+    if (error->param[0] == '\0')
+        json_null_value(writer);
+    else
+        json_text_of_string(writer, error->param);
+    json_key(writer, "code");
+    json_text_of_string(writer, error->code);
+    json_end_object(writer);
+    json_key(writer, "message");
+    json_text_of_string(writer, error->message);
+    json_key(writer, "detail");
+    json_text_of_string(writer, error->message);
+    json_end_object(writer);
+}
+
 enum status api_error_write(const struct api_error *error, struct buffer *body) {
     struct json_writer writer = json_writer_to(body);
-    json_begin_object(&writer);
-    json_key(&writer, "error");
-    json_begin_object(&writer);
-    json_key(&writer, "message");
-    json_text_of_string(&writer, error->message);
-    json_key(&writer, "type");
-    json_text_of_string(&writer, type_of(error->status));
-    json_key(&writer, "param");
-    if (error->param[0] == '\0')
-        json_null_value(&writer);
+    if (error->form == API_ERROR_TEI)
+        write_tei(error, &writer);
     else
-        json_text_of_string(&writer, error->param);
-    json_key(&writer, "code");
-    json_text_of_string(&writer, error->code);
-    json_end_object(&writer);
-    json_key(&writer, "message");
-    json_text_of_string(&writer, error->message);
-    json_key(&writer, "detail");
-    json_text_of_string(&writer, error->message);
-    json_end_object(&writer);
+        write_general(error, &writer);
     return json_writer_finish(&writer, NULL);
 }

@@ -1,7 +1,7 @@
 /* The rerank dialect of Cohere (v1 and v2), Jina and vLLM:
  * {query, documents: [text or {text}], top_n?, return_documents?} to {id, model, results: [...], usage,
  * meta}. */
-#include "server/dialect.h"
+#include "server/dialects.h"
 #include "server/json_body.h"
 
 #include <inttypes.h>

@@ -11,8 +11,16 @@
 #define MAX_DISCARDED_BYTES ((uint64_t)65536)
 #define MAX_REPLY_BYTES     ((size_t)1 << 30)
 
-static void decide(struct connection *connection, const struct api_error *error) {
+/* In the form that the path's clients read, where it is a path of ours. */
+static void reply_error(struct connection *connection, struct api_error *error) {
+    size_t route = connection->route;
+    if (connection->request.method == METHOD_POST && route < route_count && routes[route].dialects != NULL)
+        api_error_set_form(error, dialects_error_form(routes[route].dialects));
     reply_set_error(&connection->reply, error);
+}
+
+static void decide(struct connection *connection, struct api_error *error) {
+    reply_error(connection, error);
     connection->reply_decided = true;
 }
 
@@ -52,6 +60,12 @@ static void check_room(struct connection *connection) {
         decide_overloaded(connection, SHED_BODY_MEMORY, milliseconds);
 }
 
+/* Is the request for a dialect, to be computed? Otherwise a page or an error answers it. */
+static bool asks_dialect(const struct connection *connection) {
+    return connection->route < route_count && routes[connection->route].dialects != NULL &&
+           connection->request.method == METHOD_POST;
+}
+
 static void check_route(struct connection *connection) {
     struct api_error error;
     enum http_method_kind method = connection->request.method;
@@ -61,14 +75,16 @@ static void check_route(struct connection *connection) {
         return;
     }
     const struct route *route = &routes[connection->route];
-    bool fits =
-        route->dialect != NULL ? method == METHOD_POST : method == METHOD_GET || method == METHOD_HEAD;
+    bool computes = asks_dialect(connection);
+    bool fits = computes || (route->page != NULL && (method == METHOD_GET || method == METHOD_HEAD));
     if (!fits) {
-        const char *allow = route->dialect != NULL ? "POST" : "GET, HEAD";
+        const char *allow = route->page == NULL       ? "POST"
+                            : route->dialects == NULL ? "GET, HEAD"
+                                                      : "GET, HEAD, POST";
         api_refuse(&error, 405, "method_not_allowed", "%s takes %s", route->path, allow);
         decide(connection, &error);
         connection->reply.allow = allow;
-    } else if (route->dialect != NULL) {
+    } else if (computes) {
         check_room(connection);
     }
 }
@@ -93,7 +109,7 @@ void exchange_head(struct connection *connection, bool input_left) {
     set_request_id(connection);
     connection_enter(connection, PHASE_BODY, connection->state->limits.body_timeout_seconds * 1000);
     check_route(connection);
-    request->discard_body = connection->reply_decided || routes[connection->route].dialect == NULL;
+    request->discard_body = connection->reply_decided || !asks_dialect(connection);
     if (connection->reply_decided && !is_small(request)) {
         connection_send_reply(connection);
         return;
@@ -147,7 +163,7 @@ static struct job *make_job(struct connection *connection, uint64_t timeout) {
     if (job == NULL)
         return NULL;
     job->owner = connection;
-    job->dialect = routes[connection->route].dialect;
+    job->dialects = routes[connection->route].dialects;
     job->body = connection->request.body;
     job->body_size = connection->counted_body_bytes;
     connection->request.body = (struct buffer){0};
@@ -168,14 +184,14 @@ static void submit(struct connection *connection) {
         return;
     }
     if (read_timeout(connection, &timeout, &error) != 0) {
-        reply_set_error(&connection->reply, &error);
+        reply_error(connection, &error);
         connection_send_reply(connection);
         return;
     }
     connection->job = make_job(connection, timeout);
     if (connection->job == NULL) {
         api_refuse(&error, 500, "out_of_memory", "no memory for the request");
-        reply_set_error(&connection->reply, &error);
+        reply_error(connection, &error);
         connection_send_reply(connection);
         return;
     }
@@ -185,7 +201,7 @@ static void submit(struct connection *connection) {
 
 void exchange_complete(struct connection *connection) {
     connection->request_complete = true;
-    if (!connection->reply_decided && routes[connection->route].dialect != NULL) {
+    if (!connection->reply_decided && asks_dialect(connection)) {
         submit(connection);
         return;
     }
@@ -212,7 +228,7 @@ void exchange_timeout(struct connection *connection) {
         api_refuse(&error, 408, "request_timeout", "the request %s did not arrive in time",
                    connection->phase == PHASE_HEAD ? "head" : "body");
     }
-    reply_set_error(&connection->reply, &error);
+    reply_error(connection, &error);
     connection_send_reply(connection);
 }
 

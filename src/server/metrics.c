@@ -14,8 +14,8 @@ static const uint64_t bounds[HISTOGRAM_BOUNDS] = {
     250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000, 30000000000, 60000000000};
 
 /* 499: the client had gone before the reply was ready. */
-static const int statuses[METRICS_STATUSES] = {200, 400, 404, 405, 408, 413, 414, 415, 417,
-                                               429, 431, 499, 500, 501, 503, 504, 505, 0};
+static const int statuses[METRICS_STATUSES] = {200, 400, 404, 405, 408, 413, 414, 415, 417, 422,
+                                               424, 429, 431, 499, 500, 501, 503, 504, 505, 0};
 
 void histogram_add(struct histogram *histogram, uint64_t nanoseconds) {
     size_t bucket = 0;

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #define HISTOGRAM_BOUNDS   16u
-#define METRICS_STATUSES   18u
-#define METRICS_MAX_ROUTES 32u
+#define METRICS_STATUSES   20u
+#define METRICS_MAX_ROUTES 64u
 
 struct histogram {
     uint64_t counts[HISTOGRAM_BOUNDS + 1]; /* per bucket, the last one unbounded */

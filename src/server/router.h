@@ -14,7 +14,7 @@ struct server_state;
 
 struct route {
     const char *path;
-    const struct dialect *dialect;                                 /* POST, or NULL */
+    const struct dialect *const *dialects;                         /* POST, NULL-terminated; or NULL */
     void (*page)(struct server_state *state, struct reply *reply); /* GET and HEAD, or NULL */
     bool quiet; /* asked every few seconds by machines: successes are not logged */
 };

@@ -39,8 +39,9 @@ void job_free(struct job *job) {
 
 /* --- the worker --- */
 
+/* *dialect is set as soon as the body tells it. */
 static int compute(const struct scheduler *scheduler, struct job *job, struct work *work,
-                   struct api_error *error) {
+                   const struct dialect **dialect, struct api_error *error) {
     const struct service *service = scheduler->options.service;
     struct bytes body = buffer_bytes(&job->body);
     if (atomic_load(&job->cancel))
@@ -50,19 +51,12 @@ static int compute(const struct scheduler *scheduler, struct job *job, struct wo
     if (json_body_parse(body, service->limits, &work->document, error) != 0)
         return -1;
     buffer_free(&job->body);
-    if (job->dialect->read(service, work, error) != 0)
+    *dialect = dialect_choose(job->dialects, service, work->document);
+    if ((*dialect)->read(service, work, error) != 0)
         return -1;
     work->options.cancel = &job->cancel;
     work->options.deadline_nanoseconds = job->deadline_at;
-    return work_compute(service, job->dialect->kind, scheduler->options.session, work, error);
-}
-
-static void count_truncated(struct job *job, const struct work *work) {
-    for (size_t i = 0; i < work->text_count; i++) {
-        bool truncated =
-            job->dialect->kind == WORK_RERANK ? work->scores[i].truncated : work->infos[i].truncated;
-        job->truncated_texts += truncated ? 1 : 0;
-    }
+    return work_compute(service, *dialect, scheduler->options.session, work, error);
 }
 
 static void fail(struct job *job, const struct api_error *error) {
@@ -76,17 +70,20 @@ static void fail(struct job *job, const struct api_error *error) {
 static void run(const struct scheduler *scheduler, struct job *job) {
     struct work work = {0};
     struct api_error error;
-    if (compute(scheduler, job, &work, &error) == 0) {
+    const struct dialect *dialect = NULL;
+    if (compute(scheduler, job, &work, &dialect, &error) == 0) {
         struct json_writer writer = json_writer_to(&job->reply);
-        job->dialect->write(scheduler->options.service, &work, job->request_id, &writer);
+        dialect->write(scheduler->options.service, &work, job->request_id, &writer);
         job->http_status = 200;
         job->text_count = work.text_count;
         job->usage = work.usage;
-        count_truncated(job, &work);
+        job->truncated_texts = work_truncated_texts(&work);
         struct error failure;
         if (json_writer_finish(&writer, &failure) != STATUS_OK && api_refuse_failure(&error, &failure) != 0)
             fail(job, &error);
     } else {
+        api_error_set_form(&error,
+                           dialect != NULL ? dialect->error_form : dialects_error_form(job->dialects));
         fail(job, &error);
     }
     work_free(&work);

@@ -21,8 +21,8 @@ struct job {
     void *owner; /* whom the reply is for; NULL when the client has gone */
 
     /* Set before submission, read by the worker. */
-    const struct dialect *dialect;
-    struct buffer body; /* freed by the worker as soon as it is read */
+    const struct dialect *const *dialects; /* of the path, NULL-terminated */
+    struct buffer body;                    /* freed by the worker as soon as it is read */
     size_t body_size;
     char request_id[REQUEST_ID_SIZE];
     uint64_t submitted_at, deadline_at; /* clock_nanoseconds() */

@@ -1,6 +1,20 @@
+#include "engine/heads.h"
 #include "server/dialect.h"
 
 #include <stdlib.h>
+
+const struct dialect *dialect_choose(const struct dialect *const *dialects, const struct service *service,
+                                     const json_t *document) {
+    while (dialects[1] != NULL && (*dialects)->speaks != NULL && !(*dialects)->speaks(service, document))
+        dialects++;
+    return *dialects;
+}
+
+enum api_error_form dialects_error_form(const struct dialect *const *dialects) {
+    while (dialects[1] != NULL)
+        dialects++;
+    return (*dialects)->error_form;
+}
 
 static int no_memory(struct api_error *error) {
     return api_refuse(error, 500, "out_of_memory", "no memory for the request");
@@ -44,14 +58,31 @@ static int embed(const struct model *model, struct session *session, struct work
     if (session_embed(session, work->texts, work->text_count, &work->options, work->embeddings, work->infos,
                       &work->usage, &failure) != STATUS_OK)
         return api_refuse_failure(error, &failure);
+    for (size_t i = 0; i < work->text_count && work->normalize; i++)
+        normalize_l2(work->embeddings + i * model->shape.hidden_size, model->shape.hidden_size);
     return 0;
 }
 
-int work_compute(const struct service *service, enum work_kind kind, struct session *session,
+int work_compute(const struct service *service, const struct dialect *dialect, struct session *session,
                  struct work *work, struct api_error *error) {
-    if (kind == WORK_RERANK)
+    switch (dialect->kind) {
+    case WORK_RERANK:
         return rerank(session, work, error);
-    return embed(service->model, session, work, error);
+    case WORK_EMBED:
+        return embed(service->model, session, work, error);
+    case WORK_OTHER:
+        break;
+    }
+    return dialect->compute(service, session, work, error);
+}
+
+size_t work_truncated_texts(const struct work *work) {
+    size_t truncated = 0;
+    for (size_t i = 0; i < work->text_count; i++) {
+        truncated += work->scores != NULL && work->scores[i].truncated ? 1 : 0;
+        truncated += work->infos != NULL && work->infos[i].truncated ? 1 : 0;
+    }
+    return truncated;
 }
 
 void work_free(struct work *work) {
@@ -60,6 +91,8 @@ void work_free(struct work *work) {
     free(work->order);
     free(work->embeddings);
     free(work->infos);
+    buffer_free(&work->other);
+    json_decref(work->made);
     json_decref(work->document);
     *work = (struct work){0};
 }
