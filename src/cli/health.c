@@ -13,25 +13,42 @@
 
 #define TIMEOUT_SECONDS 5
 #define SCHEME          "http://"
+#define STANDARD_PATH   "/readyz"
 
 struct target {
     struct sockaddr_storage address;
     char authority[ADDRESS_TEXT_SIZE];
+    const char *host; /* for the request */
     const char *path;
 };
 
+/* unix:SOCKET or unix:SOCKET:/PATH. */
+static enum status parse_unix(const char *url, struct target *target, struct error *error) {
+    const char *path = strstr(url, ":/");
+    if (path != NULL && path < url + strlen(UNIX_SCHEME))
+        path = strstr(path + 1, ":/");
+    size_t size = path == NULL ? strlen(url) : (size_t)(path - url);
+    if (size >= sizeof target->authority)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "the path of \"%.100s\" is too long", url);
+    snprintf(target->authority, sizeof target->authority, "%.*s", (int)size, url);
+    target->host = "localhost";
+    target->path = path == NULL ? STANDARD_PATH : path + 1;
+    return address_parse(target->authority, &target->address, error);
+}
+
 static enum status parse_url(const char *url, struct target *target, struct error *error) {
+    if (strncmp(url, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0)
+        return parse_unix(url, target, error);
     if (strncmp(url, SCHEME, strlen(SCHEME)) != 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, "\"%.100s\" is not a URL http://HOST:PORT/PATH",
-                         url);
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "\"%.100s\" is neither http://HOST:PORT/PATH nor unix:SOCKET:/PATH", url);
     const char *authority = url + strlen(SCHEME);
     size_t size = strcspn(authority, "/?");
     if (size >= sizeof target->authority)
         return error_set(error, STATUS_INVALID_ARGUMENT, "the host of \"%.100s\" is too long", url);
     snprintf(target->authority, sizeof target->authority, "%.*s", (int)size, authority);
-    target->path = authority[size] == '/' ? authority + size : "/readyz";
-    if (strpbrk(target->path, " \r\n\t") != NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, "the path of \"%.100s\" holds white space", url);
+    target->host = target->authority;
+    target->path = authority[size] == '/' ? authority + size : STANDARD_PATH;
     return address_parse(target->authority, &target->address, error);
 }
 
@@ -101,7 +118,7 @@ static enum status ask(const struct target *target, char *reply, size_t capacity
         return status;
     char request[512];
     int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-                          target->path, target->authority);
+                          target->path, target->host);
     if (length < 0 || (size_t)length >= sizeof request)
         status = error_set(error, STATUS_INVALID_ARGUMENT, "the URL is too long");
     size_t size = 0;
@@ -120,7 +137,8 @@ int command_health(int argc, char **argv) {
         {.name = "url",
          .argument = "URL",
          .text = &url,
-         .help = "what to ask; default http://127.0.0.1:8080/readyz"},
+         .help = "what to ask: http://HOST:PORT/PATH or unix:SOCKET:/PATH;\n"
+                 "default http://127.0.0.1:8080/readyz"},
     };
     const struct command command = {
         .name = "health",
@@ -137,6 +155,8 @@ int command_health(int argc, char **argv) {
     struct target target;
     if (parse_url(url, &target, &error) != STATUS_OK)
         return command_usage_error("health", "--url: %s", error.message);
+    if (strpbrk(target.path, " \r\n\t") != NULL)
+        return command_usage_error("health", "--url: the path \"%s\" holds white space", target.path);
     char reply[4096];
     const char *body = "";
     if (ask(&target, reply, sizeof reply, &body, &error) != STATUS_OK)

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 static enum status malformed(const char *text, struct error *error) {
     return error_set(
         error, STATUS_INVALID_ARGUMENT,
         "\"%.100s\" is not HOST:PORT, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080 (names are not "
-        "looked up)",
+        "looked up), and not unix:PATH",
         text);
 }
 
@@ -24,8 +25,24 @@ static int parse_port(const char *text) {
     return port <= 65535 ? (int)port : -1;
 }
 
+static enum status parse_path(const char *path, struct sockaddr_storage *address, struct error *error) {
+    struct sockaddr_un *local = (struct sockaddr_un *)address;
+    size_t size = strlen(path);
+    if (size == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "unix: has no path, expected unix:PATH");
+    if (size >= sizeof local->sun_path)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the path of a socket may have %zu bytes, \"%.100s\" has %zu",
+                         sizeof local->sun_path - 1, path, size);
+    local->sun_family = AF_UNIX;
+    memcpy(local->sun_path, path, size + 1);
+    return STATUS_OK;
+}
+
 enum status address_parse(const char *text, struct sockaddr_storage *address, struct error *error) {
     memset(address, 0, sizeof *address);
+    if (strncmp(text, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0)
+        return parse_path(text + strlen(UNIX_SCHEME), address, error);
     const char *colon = strrchr(text, ':');
     int port = colon == NULL ? -1 : parse_port(colon + 1);
     size_t host_size = colon == NULL ? 0 : (size_t)(colon - text);
@@ -47,9 +64,15 @@ enum status address_parse(const char *text, struct sockaddr_storage *address, st
     return inet_pton(AF_INET, number, &four->sin_addr) == 1 ? STATUS_OK : malformed(text, error);
 }
 
+const char *address_path(const struct sockaddr_storage *address) {
+    return ((const struct sockaddr_un *)address)->sun_path;
+}
+
 void address_print(const struct sockaddr_storage *address, char text[ADDRESS_TEXT_SIZE]) {
     char host[INET6_ADDRSTRLEN] = "?";
-    if (address->ss_family == AF_INET6) {
+    if (address->ss_family == AF_UNIX) {
+        snprintf(text, ADDRESS_TEXT_SIZE, UNIX_SCHEME "%s", address_path(address));
+    } else if (address->ss_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
         inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
         snprintf(text, ADDRESS_TEXT_SIZE, "[%s]:%u", host, (unsigned)ntohs(six->sin6_port));
@@ -61,5 +84,12 @@ void address_print(const struct sockaddr_storage *address, char text[ADDRESS_TEX
 }
 
 socklen_t address_size(const struct sockaddr_storage *address) {
-    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    switch (address->ss_family) {
+    case AF_UNIX:
+        return sizeof(struct sockaddr_un);
+    case AF_INET6:
+        return sizeof(struct sockaddr_in6);
+    default:
+        return sizeof(struct sockaddr_in);
+    }
 }

@@ -4,6 +4,7 @@
 #include "server/router.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MILLISECONDS(seconds) ((seconds)*1000)
 /* Pipelined bytes kept while a request is answered; more stay in the socket. */
@@ -59,17 +60,13 @@ void connection_close(struct connection *connection) {
     exchange_cancel(connection);
     connection->phase = PHASE_CLOSING;
     list_remove(connection);
-    uv_close((uv_handle_t *)&connection->socket, free_when_closed);
+    uv_close(&connection->socket.handle, free_when_closed);
     uv_close((uv_handle_t *)&connection->timer, free_when_closed);
 }
 
-void connections_close_idle(struct server_state *state) {
+void connections_close_all(struct server_state *state) {
     while (state->idle.first != NULL)
         connection_close(state->idle.first);
-}
-
-void connections_close_all(struct server_state *state) {
-    connections_close_idle(state);
     while (state->busy.first != NULL)
         connection_close(state->busy.first);
 }
@@ -118,6 +115,11 @@ void connection_enter(struct connection *connection, enum connection_phase phase
     uv_timer_start(&connection->timer, on_deadline, milliseconds, 0);
 }
 
+void connections_hurry_idle(struct server_state *state, uint64_t milliseconds) {
+    for (struct connection *idle = state->idle.first; idle != NULL; idle = idle->next)
+        uv_timer_start(&idle->timer, on_deadline, milliseconds, 0);
+}
+
 /* --- reading --- */
 
 static bool takes_input(const struct connection *connection) {
@@ -138,7 +140,7 @@ static void keep_for_later(struct connection *connection, struct bytes input) {
         return;
     }
     if (connection->pending.size >= MAX_PENDING_BYTES && connection->reading) {
-        uv_read_stop((uv_stream_t *)&connection->socket);
+        uv_read_stop(&connection->socket.stream);
         connection->reading = false;
     }
 }
@@ -195,7 +197,7 @@ void connection_resume(struct connection *connection) {
     if (!takes_input(connection) && connection->phase != PHASE_LINGERING)
         return;
     if (!connection->reading && !connection->peer_finished) {
-        if (uv_read_start((uv_stream_t *)&connection->socket, give_buffer, on_read) != 0) {
+        if (uv_read_start(&connection->socket.stream, give_buffer, on_read) != 0) {
             connection_close(connection);
             return;
         }
@@ -209,9 +211,9 @@ void connection_resume(struct connection *connection) {
         connection_close(connection);
 }
 
-/* --- accepting --- */
+/* --- beginning --- */
 
-static bool make_room(struct server_state *state) {
+bool connections_make_place(struct server_state *state) {
     if (state->connection_count < state->limits.max_connections)
         return true;
     /* Gives its place as soon as it is closed; the newcomer waits in the listener until then. */
@@ -220,40 +222,44 @@ static bool make_room(struct server_state *state) {
     return false;
 }
 
-static struct connection *connection_create(struct server_state *state) {
-    struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL)
-        return NULL;
-    connection->state = state;
-    http_request_init(&connection->request, &state->limits);
-    if (uv_tcp_init(state->loop, &connection->socket) != 0) {
-        free(connection);
-        return NULL;
+static int open_socket(struct connection *connection, int descriptor, bool is_unix) {
+    uv_loop_t *loop = connection->state->loop;
+    if (is_unix) {
+        int failure = uv_pipe_init(loop, &connection->socket.local, 0);
+        return failure == 0 ? uv_pipe_open(&connection->socket.local, descriptor) : failure;
     }
-    uv_timer_init(state->loop, &connection->timer);
-    connection->socket.data = connection;
-    connection->timer.data = connection;
-    connection->open_handles = 2;
-    connection->route = route_count;
-    state->connection_count++;
-    return connection;
+    int failure = uv_tcp_init(loop, &connection->socket.internet);
+    if (failure == 0)
+        failure = uv_tcp_open(&connection->socket.internet, descriptor);
+    /* Replies go out at once instead of waiting for the acknowledgement of the last one. */
+    if (failure == 0)
+        uv_tcp_nodelay(&connection->socket.internet, 1);
+    return failure;
 }
 
-bool connection_accept(struct server_state *state, uv_stream_t *listener) {
-    if (!make_room(state))
-        return false;
-    struct connection *connection = connection_create(state);
-    if (connection == NULL)
-        return false;
+void connection_begin(struct server_state *state, int descriptor, bool is_unix) {
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        close(descriptor);
+        return;
+    }
     state->metrics.connections_accepted++;
-    if (uv_accept(listener, (uv_stream_t *)&connection->socket) != 0 ||
-        uv_read_start((uv_stream_t *)&connection->socket, give_buffer, on_read) != 0) {
+    state->connection_count++;
+    connection->state = state;
+    connection->open_handles = 2;
+    connection->route = route_count;
+    http_request_init(&connection->request, &state->limits);
+    uv_timer_init(state->loop, &connection->timer);
+    int failure = open_socket(connection, descriptor, is_unix);
+    connection->socket.handle.data = connection->timer.data = connection;
+    if (failure != 0)
+        close(descriptor); /* the handle has not taken it */
+    if (failure == 0)
+        failure = uv_read_start(&connection->socket.stream, give_buffer, on_read);
+    if (failure != 0) {
         connection_close(connection);
-        return true;
+        return;
     }
     connection->reading = true;
-    /* Replies go out at once instead of waiting for the acknowledgement of the last one. */
-    uv_tcp_nodelay(&connection->socket, 1);
     connection_enter(connection, PHASE_IDLE, MILLISECONDS(state->limits.idle_timeout_seconds));
-    return true;
 }

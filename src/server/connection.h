@@ -27,7 +27,12 @@ struct connection {
     struct server_state *state;
     struct connection *previous, *next; /* in state->idle or state->busy */
     struct connection_list *list;
-    uv_tcp_t socket;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t internet;
+        uv_pipe_t local; /* a Unix socket */
+    } socket;
     uv_timer_t timer;
     unsigned open_handles;
     enum connection_phase phase;
@@ -55,14 +60,19 @@ struct connection {
     uint64_t text_count, token_count; /* for the log */
 };
 
-/* Takes one waiting connection from the listener. False when there is no place for it: it then waits. */
-bool connection_accept(struct server_state *state, uv_stream_t *listener);
+/* Is there place for another connection? Where only idle ones are in its way, the oldest is closed, and there
+ * will be. */
+bool connections_make_place(struct server_state *state);
+
+/* Begins to serve an accepted connection; takes over the descriptor, whatever happens. */
+void connection_begin(struct server_state *state, int descriptor, bool is_unix);
 
 /* A finished job's reply to the client it is for; frees the job. */
 void connection_deliver(struct server_state *state, struct job *job);
 
-/* Closes the connections that have nothing to do, or all. */
-void connections_close_idle(struct server_state *state);
+/* Gives the connections that have nothing to do this long for one more request. */
+void connections_hurry_idle(struct server_state *state, uint64_t milliseconds);
+/* Closes all. */
 void connections_close_all(struct server_state *state);
 
 /* --- between the three files --- */

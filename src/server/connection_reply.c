@@ -102,7 +102,7 @@ static void finish_reply(struct connection *connection) {
     }
     connection_enter(connection, PHASE_LINGERING, LINGER_MILLISECONDS);
     connection->shutdown.data = connection;
-    if (uv_shutdown(&connection->shutdown, (uv_stream_t *)&connection->socket, on_shutdown) != 0)
+    if (uv_shutdown(&connection->shutdown, &connection->socket.stream, on_shutdown) != 0)
         connection_close(connection);
 }
 
@@ -130,7 +130,7 @@ static void write_later(struct connection *connection, uv_buf_t pieces[2], size_
     connection_enter(connection, PHASE_WRITING,
                      limits->write_timeout_seconds * 1000 + total * 1000 / limits->min_bytes_per_second);
     connection->write.data = connection;
-    if (uv_write(&connection->write, (uv_stream_t *)&connection->socket, pieces, 2, on_written) != 0)
+    if (uv_write(&connection->write, &connection->socket.stream, pieces, 2, on_written) != 0)
         connection_close(connection);
 }
 
@@ -146,7 +146,7 @@ void connection_send_reply(struct connection *connection) {
         uv_buf_init((char *)connection->reply_head.data, (unsigned)connection->reply_head.size),
         uv_buf_init((char *)reply->body.data, with_body ? (unsigned)reply->body.size : 0),
     };
-    int written = uv_try_write((uv_stream_t *)&connection->socket, pieces, 2);
+    int written = uv_try_write(&connection->socket.stream, pieces, 2);
     if (written < 0 && written != UV_EAGAIN) {
         connection->phase = PHASE_WRITING;
         connection_close(connection);

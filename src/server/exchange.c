@@ -94,7 +94,7 @@ static void invite_body(struct connection *connection) {
     uv_buf_t piece = uv_buf_init(invitation, sizeof invitation - 1);
     /* Nothing else is being written, so this fits the socket; a client that gets none sends its body anyway.
      */
-    if (uv_try_write((uv_stream_t *)&connection->socket, &piece, 1) < 0)
+    if (uv_try_write(&connection->socket.stream, &piece, 1) < 0)
         connection_close(connection);
 }
 

@@ -27,6 +27,9 @@ const struct limit_description limit_descriptions[] = {
           "slowest client: a body or reply of n bytes may take n "
           "divided by this longer"),
     LIMIT(request_timeout_seconds, 1, 86400, 300, "from the whole request to its reply (504)"),
+    LIMIT(drain_delay_seconds, 0, 3600, 0, "after SIGTERM, to go on listening while not ready"),
+    LIMIT(drain_idle_seconds, 1, 3600, 1,
+          "for a last request on a connection that is idle when draining begins"),
     LIMIT(drain_timeout_seconds, 1, 86400, 30, "to finish what is in flight after SIGTERM"),
 };
 

@@ -32,6 +32,8 @@ struct limits {
     uint64_t write_timeout_seconds;
     uint64_t min_bytes_per_second;
     uint64_t request_timeout_seconds;
+    uint64_t drain_delay_seconds;
+    uint64_t drain_idle_seconds;
     uint64_t drain_timeout_seconds;
 };
 

@@ -117,6 +117,8 @@ static enum status write_counters(const struct metrics *metrics, struct buffer *
         {"rescoldo_cancelled_total", "Requests whose client left before the reply.", metrics->cancelled},
         {"rescoldo_deadline_exceeded_total", "Requests answered 504.", metrics->deadline_exceeded},
         {"rescoldo_connections_accepted_total", "Connections accepted.", metrics->connections_accepted},
+        {"rescoldo_connections_refused_total", "Connections closed at once for want of a descriptor.",
+         metrics->connections_refused},
         {"rescoldo_input_texts_total", "Passages and texts computed.", metrics->input_texts},
         {"rescoldo_input_tokens_total", "Tokens computed, special tokens included.", metrics->input_tokens},
         {"rescoldo_truncated_texts_total", "Passages and texts cut to the model's maximum.",

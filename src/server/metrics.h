@@ -31,7 +31,7 @@ struct metrics {
     uint64_t shed[SHED_REASONS];
     uint64_t cancelled;
     uint64_t deadline_exceeded;
-    uint64_t connections_accepted;
+    uint64_t connections_accepted, connections_refused;
     uint64_t input_tokens, input_texts, truncated_texts;
     uint64_t received_bytes, sent_bytes;
 };

@@ -1,10 +1,11 @@
 #include "server/server.h"
 
 #include "base/clock.h"
-#include "server/address.h"
 #include "server/connection.h"
+#include "server/listener.h"
 #include "server/process_statistics.h"
 #include "server/router.h"
+#include "server/service_manager.h"
 #include "server/state.h"
 
 #include <errno.h>
@@ -14,28 +15,23 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define LISTEN_BACKLOG 1024
-/* Descriptors for all but connections and listeners: standard streams, event loop, signals, statistics. */
+/* Descriptors for all but connections and listeners: standard streams, event loop, signals, statistics, one
+ * in reserve, one more that is being accepted. */
 #define OTHER_DESCRIPTORS 16
-
-struct listener {
-    uv_tcp_t socket;
-    struct server *server;
-    bool waiting; /* a connection waits in it for a place */
-    char address[ADDRESS_TEXT_SIZE];
-};
 
 struct server {
     struct server_state state; /* first: connection_closed is given a pointer to it */
     const struct server_options *options;
     struct session *session;
     uv_loop_t loop;
-    struct listener listeners[SERVER_MAX_ADDRESSES];
-    size_t listener_count;
+    struct listening_socket sockets[SERVER_MAX_ADDRESSES]; /* [socket_count]: not yet the listeners' */
+    size_t socket_count;
+    struct listeners listeners;
+    struct service_manager manager;
     uv_async_t finished_jobs;
     uv_signal_t terminate, interrupt;
-    uv_timer_t drain_timer;
-    bool handles_open, ended;
+    uv_timer_t delay_timer, drain_timer, watchdog_timer;
+    bool handles_open, listening, ended;
     enum server_end end;
     int last_signal;
 };
@@ -48,7 +44,7 @@ static enum status fail(struct error *error, int uv_error, const char *action) {
 
 /* With no connection left nothing is queued, and a running job has been cancelled: the worker ends soon. */
 static void end_when_empty(struct server *server) {
-    if (!server->state.draining || server->state.connection_count > 0 || server->ended)
+    if (!server->state.draining || server->listening || server->state.connection_count > 0 || server->ended)
         return;
     server->ended = true;
     scheduler_stop(server->state.scheduler);
@@ -56,7 +52,9 @@ static void end_when_empty(struct server *server) {
     uv_close((uv_handle_t *)&server->finished_jobs, NULL);
     uv_close((uv_handle_t *)&server->terminate, NULL);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
+    uv_close((uv_handle_t *)&server->delay_timer, NULL);
     uv_close((uv_handle_t *)&server->drain_timer, NULL);
+    uv_close((uv_handle_t *)&server->watchdog_timer, NULL);
 }
 
 static void on_drain_timeout(uv_timer_t *timer) {
@@ -67,16 +65,29 @@ static void on_drain_timeout(uv_timer_t *timer) {
     end_when_empty(server);
 }
 
+static void stop_listening(struct server *server) {
+    const struct limits *limits = &server->state.limits;
+    listeners_close(&server->listeners);
+    server->listening = false;
+    connections_hurry_idle(&server->state, limits->drain_idle_seconds * 1000);
+    uv_timer_start(&server->drain_timer, on_drain_timeout, limits->drain_timeout_seconds * 1000, 0);
+    end_when_empty(server);
+}
+
+static void on_delay_end(uv_timer_t *timer) {
+    stop_listening(timer->data);
+}
+
 static void drain(struct server *server) {
     server->state.draining = true;
+    service_manager_tell(&server->manager, "STOPPING=1\nSTATUS=Finishing what is in flight.");
     log_message(server->state.log, "info", "drain",
                 "finishing what is in flight; a second signal ends at once");
-    for (size_t i = 0; i < server->listener_count; i++)
-        uv_close((uv_handle_t *)&server->listeners[i].socket, NULL);
-    connections_close_idle(&server->state);
-    uv_timer_start(&server->drain_timer, on_drain_timeout, server->state.limits.drain_timeout_seconds * 1000,
-                   0);
-    end_when_empty(server);
+    uint64_t delay = server->state.limits.drain_delay_seconds * 1000;
+    if (delay > 0)
+        uv_timer_start(&server->delay_timer, on_delay_end, delay, 0);
+    else
+        stop_listening(server);
 }
 
 static void on_signal(uv_signal_t *handle, int signal_number) {
@@ -92,19 +103,9 @@ static void on_signal(uv_signal_t *handle, int signal_number) {
 
 /* --- connections and jobs --- */
 
-static void on_connection(uv_stream_t *stream, int status) {
-    struct listener *listener = stream->data;
-    if (status == 0 && !listener->server->state.draining)
-        listener->waiting = !connection_accept(&listener->server->state, stream);
-}
-
 static void on_connection_closed(struct server_state *state) {
     struct server *server = (struct server *)(void *)state;
-    for (size_t i = 0; i < server->listener_count; i++) {
-        struct listener *listener = &server->listeners[i];
-        if (listener->waiting && !state->draining)
-            listener->waiting = !connection_accept(state, (uv_stream_t *)&listener->socket);
-    }
+    listeners_resume(&server->listeners);
     end_when_empty(server);
 }
 
@@ -125,27 +126,40 @@ static void wake(void *argument) {
 
 /* --- the start --- */
 
-static enum status listen_on(struct server *server, const struct sockaddr_storage *address,
-                             struct error *error) {
-    struct listener *listener = &server->listeners[server->listener_count];
-    address_print(address, listener->address);
-    int failure = uv_tcp_init(&server->loop, &listener->socket);
-    if (failure != 0)
-        return fail(error, failure, "cannot make a socket");
-    server->listener_count++;
-    listener->server = server;
-    listener->socket.data = listener;
-    failure = uv_tcp_bind(&listener->socket, (const struct sockaddr *)address, 0);
-    if (failure == 0)
-        failure = uv_listen((uv_stream_t *)&listener->socket, LISTEN_BACKLOG, on_connection);
-    if (failure != 0)
-        return error_set(error, STATUS_INPUT_OUTPUT, "cannot listen on %s: %s", listener->address,
-                         uv_strerror(failure));
-    struct sockaddr_storage bound;
-    int size = sizeof bound;
-    if (uv_tcp_getsockname(&listener->socket, (struct sockaddr *)&bound, &size) == 0)
-        address_print(&bound, listener->address); /* with the port that 0 became */
-    return STATUS_OK;
+static enum status open_sockets(struct server *server, struct error *error) {
+    const struct server_options *options = server->options;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < options->inherited_count && status == STATUS_OK; i++) {
+        status = listening_socket_inherit(FIRST_INHERITED_DESCRIPTOR + (int)i,
+                                          &server->sockets[server->socket_count], error);
+        server->socket_count += status == STATUS_OK ? 1 : 0;
+    }
+    for (size_t i = 0; i < options->address_count && status == STATUS_OK; i++) {
+        status = listening_socket_open(&options->addresses[i], &options->listening,
+                                       &server->sockets[server->socket_count], error);
+        server->socket_count += status == STATUS_OK ? 1 : 0;
+    }
+    return status;
+}
+
+static void close_sockets(struct server *server) {
+    while (server->socket_count > 0)
+        listening_socket_close(&server->sockets[--server->socket_count]);
+}
+
+static enum status start_listening(struct server *server, struct error *error) {
+    size_t count = server->socket_count;
+    server->socket_count = 0;
+    enum status status = listeners_start(&server->listeners, &server->state, server->sockets, count, error);
+    server->listening = status == STATUS_OK;
+    return status;
+}
+
+/* A worker that hangs stops the signs of life, and the service manager ends us. */
+static void on_watchdog(uv_timer_t *timer) {
+    struct server *server = timer->data;
+    if (!server->ended && !scheduler_load(server->state.scheduler).stuck)
+        service_manager_tell(&server->manager, "WATCHDOG=1");
 }
 
 static enum status open_handles(struct server *server, struct error *error) {
@@ -153,11 +167,14 @@ static enum status open_handles(struct server *server, struct error *error) {
     int failure = uv_async_init(loop, &server->finished_jobs, on_finished_jobs);
     if (failure != 0)
         return fail(error, failure, "cannot make an event descriptor");
+    uv_timer_init(loop, &server->delay_timer);
     uv_timer_init(loop, &server->drain_timer);
+    uv_timer_init(loop, &server->watchdog_timer);
     uv_signal_init(loop, &server->terminate);
     uv_signal_init(loop, &server->interrupt);
     server->handles_open = true;
-    server->finished_jobs.data = server->drain_timer.data = server;
+    server->finished_jobs.data = server->delay_timer.data = server;
+    server->drain_timer.data = server->watchdog_timer.data = server;
     server->terminate.data = server->interrupt.data = server;
     failure = uv_signal_start(&server->terminate, on_signal, SIGTERM);
     if (failure == 0)
@@ -184,7 +201,7 @@ static void set_state(struct server *server) {
  * connection. */
 static enum status fit_connections(struct server *server, struct error *error) {
     struct rlimit descriptors;
-    uint64_t others = OTHER_DESCRIPTORS + server->options->address_count;
+    uint64_t others = OTHER_DESCRIPTORS + server->options->address_count + server->options->inherited_count;
     uint64_t wanted = server->state.limits.max_connections + others;
     if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
         return error_set_errno(error, errno, "cannot read the limit of open files");
@@ -215,8 +232,10 @@ static enum status start(struct server *server, struct error *error) {
         return status;
     server->state.session = server->session;
     status = open_handles(server, error);
-    for (size_t i = 0; i < server->options->address_count && status == STATUS_OK; i++)
-        status = listen_on(server, &server->options->addresses[i], error);
+    if (status == STATUS_OK)
+        status = service_manager_connect(&server->manager, error);
+    if (status == STATUS_OK)
+        status = open_sockets(server, error);
     if (status != STATUS_OK)
         return status;
     const struct scheduler_options scheduler_options = {
@@ -225,7 +244,8 @@ static enum status start(struct server *server, struct error *error) {
         .wake = wake,
         .wake_argument = &server->finished_jobs,
     };
-    return scheduler_start(&scheduler_options, &server->state.scheduler, error);
+    status = scheduler_start(&scheduler_options, &server->state.scheduler, error);
+    return status == STATUS_OK ? start_listening(server, error) : status;
 }
 
 static void log_start_line(const struct server *server) {
@@ -235,8 +255,8 @@ static void log_start_line(const struct server *server) {
     log_event_begin(&writer, "info", "start");
     json_key(&writer, "addresses");
     json_begin_array(&writer);
-    for (size_t i = 0; i < server->listener_count; i++)
-        json_text_of_string(&writer, server->listeners[i].address);
+    for (size_t i = 0; i < server->listeners.count; i++)
+        json_text_of_string(&writer, server->listeners.entries[i].socket.name);
     json_end_array(&writer);
     json_key(&writer, "version");
     json_text_of_string(&writer, RESCOLDO_VERSION);
@@ -254,10 +274,23 @@ static void log_start_line(const struct server *server) {
     buffer_free(&line);
 }
 
+static void tell_ready(struct server *server) {
+    const char *name = server->options->model->name;
+    struct buffer text = {0};
+    uint64_t interval = server->manager.watchdog_milliseconds / 2;
+    if (buffer_append_format(&text, NULL, "READY=1\nSTATUS=Serving %.200s on %s.", name,
+                             server->listeners.entries[0].socket.name) == STATUS_OK &&
+        buffer_append(&text, "", 1, NULL) == STATUS_OK)
+        service_manager_tell(&server->manager, (const char *)text.data);
+    buffer_free(&text);
+    if (interval > 0)
+        uv_timer_start(&server->watchdog_timer, on_watchdog, interval, interval);
+}
+
 /* After a failed start; a server that ran has closed its handles itself. */
 static void close_handles(struct server *server) {
-    for (size_t i = 0; i < server->listener_count; i++)
-        uv_close((uv_handle_t *)&server->listeners[i].socket, NULL);
+    listeners_close(&server->listeners);
+    close_sockets(server);
     if (server->handles_open) {
         server->state.draining = true;
         end_when_empty(server);
@@ -269,6 +302,8 @@ static void close_handles(struct server *server) {
 
 static void release(struct server *server) {
     uv_loop_close(&server->loop);
+    listeners_free(&server->listeners);
+    service_manager_disconnect(&server->manager);
     session_destroy(server->session);
     log_stop(server->state.log);
     process_statistics_close(server->state.statistics_descriptor);
@@ -281,6 +316,8 @@ enum status server_run(const struct server_options *options, enum server_end *en
     if (server == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the server");
     server->options = options;
+    server->manager.socket = -1;
+    server->listeners.spare_descriptor = -1;
     /* A reply to a client that has left must be an error of write, not a signal. */
     signal(SIGPIPE, SIG_IGN);
     json_object_seed(0);
@@ -292,6 +329,7 @@ enum status server_run(const struct server_options *options, enum server_end *en
     enum status status = start(server, error);
     if (status == STATUS_OK) {
         log_start_line(server);
+        tell_ready(server);
         uv_run(&server->loop, UV_RUN_DEFAULT);
         *end = server->end;
         *last_signal = server->last_signal;
@@ -299,6 +337,8 @@ enum status server_run(const struct server_options *options, enum server_end *en
         close_handles(server);
     }
     if (server->end == SERVER_INTERRUPTED) {
+        for (size_t i = 0; i < server->listeners.count; i++)
+            listening_socket_close(&server->listeners.entries[i].socket);
         log_stop(server->state.log);
         return status;
     }

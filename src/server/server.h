@@ -1,5 +1,5 @@
-/* The life of the server: bind, listen, answer until SIGTERM or SIGINT, finish what is in flight, end. One
- * I/O thread (the caller's), one compute worker, one thread that writes the log. */
+/* The life of the server: listen, answer until SIGTERM or SIGINT, finish what is in flight, end. One I/O
+ * thread (the caller's), one compute worker, one thread that writes the log. */
 #ifndef RESCOLDO_SERVER_SERVER_H
 #define RESCOLDO_SERVER_SERVER_H
 
@@ -7,17 +7,19 @@
 #include "base/status.h"
 #include "engine/model.h"
 #include "server/limits.h"
+#include "server/listening_socket.h"
 
 #include <stddef.h>
-#include <sys/socket.h>
 
-#define SERVER_MAX_ADDRESSES 16u
+#define SERVER_MAX_ADDRESSES 32u /* inherited ones included */
 
 struct server_options {
     const struct model *model; /* must outlive server_run */
     const struct sockaddr_storage
         *addresses; /* [address_count]; port 0: any free one, named in the start line */
     size_t address_count;
+    size_t inherited_count; /* of descriptors on which to listen, from FIRST_INHERITED_DESCRIPTOR on */
+    struct listening_options listening;
     struct limits limits;
     int log_descriptor;
 };

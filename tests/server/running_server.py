@@ -17,13 +17,16 @@ WAIT_SECONDS = 600
 
 
 class RunningServer:
-    def __init__(self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None, wrapper=()):
+    def __init__(
+        self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None, wrapper=(), **process_options
+    ):
         flags = [flag for address in listen for flag in ("--listen", address)]
         self.process = subprocess.Popen(
             [*wrapper, rescoldo, "serve", "--model", str(ember), *flags, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
+            **process_options,
         )
         self.lines: list[str] = []
         self._queue: queue.Queue = queue.Queue()
@@ -31,6 +34,8 @@ class RunningServer:
         self._reader.start()
         self.start_line = self.wait_for_event("start", WAIT_SECONDS)
         self.address = self.start_line["addresses"][0]
+        if self.address.startswith("unix:"):
+            return
         self.url = f"http://{self.address}"
         host, _, port = self.address.rpartition(":")
         self.host, self.port = host, int(port)
@@ -53,6 +58,11 @@ class RunningServer:
                 return entry
 
     def connect(self, timeout: float = WAIT_SECONDS) -> socket.socket:
+        if self.address.startswith("unix:"):
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(timeout)
+            connection.connect(self.address.removeprefix("unix:"))
+            return connection
         return socket.create_connection((self.host, self.port), timeout=timeout)
 
     def request(self, method: str, path: str, body=None, headers=None, timeout: float = WAIT_SECONDS):

@@ -31,7 +31,7 @@ def test_what_is_no_address(rescoldo, cross_encoder_ember, listen):
 def test_an_address_in_use(rescoldo, cross_encoder_ember, cross_encoder):
     status, message = serve(rescoldo, "--model", cross_encoder_ember, "--listen", cross_encoder.address)
     assert status == 1
-    assert cross_encoder.address in message and "address already in use" in message
+    assert cross_encoder.address in message and "Address already in use" in message
 
 
 def test_an_address_of_another_machine(rescoldo, cross_encoder_ember):
@@ -92,7 +92,8 @@ def test_health_command(rescoldo, start):
     assert health(server.url + "/livez")[0] == 0
     status, _, message = health(server.url + "/nowhere")
     assert status == 1 and "404" in message
-    for wrong in ("", "localhost:80", "https://127.0.0.1:80", "http://127.0.0.1", "http://example.org:80/"):
+    for wrong in ("", "localhost:80", "https://127.0.0.1:80", "http://127.0.0.1", "http://example.org:80/", "unix:",
+                  "unix:" + "a" * 200, "http://127.0.0.1:80/a b"):  # fmt: skip
         assert health(wrong)[0] == 2
     server.close()
     status, _, message = health(server.url)

@@ -3,8 +3,9 @@
 
 static void addresses_come_back_as_they_were(void **state) {
     (void)state;
-    const char *const texts[] = {"127.0.0.1:8080", "0.0.0.0:0", "255.255.255.255:65535",
-                                 "[::1]:8080",     "[::]:1",    "[fe80::1:2]:80"};
+    const char *const texts[] = {"127.0.0.1:8080",   "0.0.0.0:0",    "255.255.255.255:65535",
+                                 "[::1]:8080",       "[::]:1",       "[fe80::1:2]:80",
+                                 "unix:/run/a.sock", "unix:relative"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct sockaddr_storage address;
         char text[ADDRESS_TEXT_SIZE];
@@ -26,6 +27,10 @@ static void localhost_is_a_number(void **state) {
 static void what_is_no_address_is_refused(void **state) {
     (void)state;
     const char *const texts[] = {"",
+                                 "unix:",
+                                 "unix:/"
+                                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                                  ":",
                                  ":80",
                                  "80",
