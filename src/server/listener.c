@@ -47,7 +47,7 @@ static enum outcome turn_away(struct listener *listener) {
 
 static enum outcome accept_one(struct listener *listener) {
     struct server_state *state = listener->all->state;
-    if (!connections_make_place(state))
+    if (state->connection_count >= state->limits.max_connections)
         return NO_PLACE;
     int descriptor = accept4(listener->socket.descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (descriptor >= 0) {
@@ -74,16 +74,21 @@ static void accept_some(struct listener *listener, size_t maximum) {
     enum outcome outcome = ACCEPTED;
     for (size_t i = 0; i < maximum && outcome == ACCEPTED; i++)
         outcome = accept_one(listener);
-    if (outcome == NO_PLACE || outcome == FAILED)
-        pause_listening(listener);
-    if (outcome == FAILED)
-        uv_timer_start(&listener->all->pause, on_pause_end, PAUSE_MILLISECONDS, 0);
+    if (outcome != FAILED)
+        return;
+    pause_listening(listener);
+    uv_timer_start(&listener->all->pause, on_pause_end, PAUSE_MILLISECONDS, 0);
 }
 
+/* Called only when a connection waits, so that idle ones are closed for somebody. */
 static void on_readable(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
-    accept_some(poll->data, ACCEPTED_AT_ONCE);
+    struct listener *listener = poll->data;
+    if (connections_make_place(listener->all->state))
+        accept_some(listener, ACCEPTED_AT_ONCE);
+    else
+        pause_listening(listener);
 }
 
 static enum status start_one(struct listener *listener, struct error *error) {
