@@ -2,6 +2,7 @@
  * replies are in a total order. */
 #include "bake/bake.h"
 #include "base/clock.h"
+#include "engine/request.h"
 #include "engine/session.h"
 #include "random.h"
 #include "tiny_model.h"
@@ -126,6 +127,57 @@ static void scores_do_not_depend_on_the_batch(void **state) {
     const struct fixture *fixture = *state;
     check_bits(fixture, fixture->cross_encoder);
     check_bits(fixture, fixture->embedder);
+}
+
+#define REQUESTS 5u
+
+/* One session takes sequences of several requests in random order. */
+static void check_mixed_requests(const struct fixture *fixture, const struct model *model) {
+    struct request requests[REQUESTS] = {0};
+    struct passage_score scores[REQUESTS][PASSAGES], expected[PASSAGES];
+    char queries[REQUESTS][32];
+    struct random random = {11};
+    struct session *session = session_for(model, 300);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        snprintf(queries[i], sizeof queries[i], "what is egg %zu ?", i);
+        const struct request_input input = {.kind = REQUEST_RERANK,
+                                            .query = bytes_of_string(queries[i]),
+                                            .texts = fixture->passages,
+                                            .text_count = PASSAGES - i,
+                                            .scores = scores[i]};
+        assert_int_equal(request_begin(&requests[i], model, &input, NULL), STATUS_OK);
+    }
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (size_t turn = 0; turn < 20; turn++) {
+            struct request *request = &requests[random_below(&random, REQUESTS)];
+            assert_int_equal(request_prepare(request, 1 + random_below(&random, 100), NULL), STATUS_OK);
+            if (sequence_queue_count(&request->ready) > 0 && !session_add(session, request))
+                break;
+        }
+        if (session_batch_tokens(session) > 0)
+            assert_int_equal(session_run(session, NULL), STATUS_OK);
+        session_deliver(session);
+        for (size_t i = 0; i < REQUESTS; i++)
+            busy |= !request_is_prepared(&requests[i]) || sequence_queue_count(&requests[i].ready) > 0;
+    }
+    for (size_t i = 0; i < REQUESTS; i++) {
+        struct call_usage usage;
+        assert_int_equal(session_rerank(session, bytes_of_string(queries[i]), fixture->passages, PASSAGES - i,
+                                        NULL, expected, &usage, NULL),
+                         STATUS_OK);
+        assert_true(usage.tokens == requests[i].usage.tokens);
+        for (size_t k = 0; k < PASSAGES - i; k++)
+            assert_same_score(&scores[i][k], &expected[k]);
+        request_free(&requests[i]);
+    }
+    session_destroy(session);
+}
+
+static void requests_share_a_batch(void **state) {
+    const struct fixture *fixture = *state;
+    check_mixed_requests(fixture, fixture->cross_encoder);
+    check_mixed_requests(fixture, fixture->embedder);
 }
 
 static void embeddings_do_not_depend_on_the_batch(void **state) {
@@ -387,6 +439,7 @@ static void equal_scores_keep_the_order_given(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_do_not_depend_on_the_batch),
+        cmocka_unit_test(requests_share_a_batch),
         cmocka_unit_test(embeddings_do_not_depend_on_the_batch),
         cmocka_unit_test(cosines_are_those_of_the_embeddings),
         cmocka_unit_test(sequences_are_cut_to_max_length),

@@ -1,0 +1,144 @@
+#include "engine/request.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+static enum status set_max_length(struct request *request, struct error *error) {
+    uint32_t longest = request->model->max_length;
+    uint32_t shortest =
+        request->input.kind == REQUEST_RERANK ? TOKENIZER_SPECIAL_PAIR : TOKENIZER_SPECIAL_SINGLE + 1;
+    uint32_t asked = request->options.max_length;
+    if (asked != 0 && (asked > longest || asked < shortest))
+        return error_set(error, STATUS_INVALID_ARGUMENT, "max_length is %u, expected %u to %u", asked,
+                         shortest, longest);
+    request->max_length = asked != 0 ? asked : longest;
+    return STATUS_OK;
+}
+
+static void reset(struct request *request, const struct model *model, const struct request_input *input) {
+    request->model = model;
+    request->input = *input;
+    request->options = input->options != NULL ? *input->options : (struct call_options){0};
+    request->text = (struct request_text){0};
+    request->next_text = 0;
+    request->target = &request->ready;
+    request->query_delivered = false;
+    request->usage = (struct call_usage){0};
+    request->delivered_sequences = 0;
+    sequence_queue_clear(&request->ready);
+}
+
+enum status request_begin(struct request *request, const struct model *model,
+                          const struct request_input *input, struct error *error) {
+    reset(request, model, input);
+    if (input->kind == REQUEST_EMBED && model->kind != MODEL_EMBEDDER)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s is a cross-encoder: it scores pairs and has no embeddings", model->name);
+    enum status status = set_max_length(request, error);
+    if (status != STATUS_OK || input->kind == REQUEST_EMBED)
+        return status;
+    status = rerank_add_query(request, error);
+    return status == STATUS_OK ? status : error_add_context(error, status, "query");
+}
+
+bool request_is_prepared(const struct request *request) {
+    return request->next_text == request->input.text_count && request->text.next == request->text.end;
+}
+
+static enum status plan_text(struct request *request, struct error *error) {
+    size_t index = request->next_text;
+    bool rerank = request->input.kind == REQUEST_RERANK;
+    enum status status =
+        rerank ? rerank_plan_passage(request, index, error) : embed_plan_text(request, index, error);
+    if (status != STATUS_OK && (rerank || request->input.text_count > 1))
+        return error_add_context(error, status, "%s %zu", rerank ? "passage" : "text", index);
+    if (status == STATUS_OK)
+        request->next_text++;
+    return status;
+}
+
+static enum status add_planned(struct request *request, struct error *error) {
+    struct request_text *text = &request->text;
+    struct window window = text->part;
+    if (text->windows) {
+        window = window_at(&text->plan, text->next);
+        window.first += text->part.first;
+        window.end += text->part.first;
+    }
+    enum status status =
+        request_add_sequence(request, request->next_text - 1, text->query, &request->tokens, window, error);
+    text->next += status == STATUS_OK ? 1 : 0;
+    return status;
+}
+
+enum status request_prepare(struct request *request, size_t enough_tokens, struct error *error) {
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !request_is_prepared(request) &&
+           sequence_queue_tokens(request->target) < enough_tokens) {
+        if (request->text.next == request->text.end)
+            status = plan_text(request, error);
+        else
+            status = add_planned(request, error);
+    }
+    return status;
+}
+
+enum status request_check_time(const struct request *request, struct error *error) {
+    const struct call_options *options = &request->options;
+    if (options->cancel != NULL && atomic_load_explicit(options->cancel, memory_order_relaxed))
+        return error_set(error, STATUS_CANCELLED, "the call was cancelled");
+    if (options->deadline_nanoseconds != 0 && clock_nanoseconds() > options->deadline_nanoseconds)
+        return error_set(error, STATUS_DEADLINE_EXCEEDED, "the deadline passed before the work was done");
+    return STATUS_OK;
+}
+
+enum status request_encode(struct request *request, struct bytes text, size_t max_tokens,
+                           struct tokens *tokens, struct error *error) {
+    struct encode_options options = {
+        .invalid_utf8 = request->input.invalid_utf8,
+        .with_spans = true,
+        .max_tokens = max_tokens,
+    };
+    uint64_t start = clock_nanoseconds();
+    enum status status = tokenizer_encode(&request->model->tokenizer, text, &options, tokens, error);
+    request->usage.tokenize_nanoseconds += clock_nanoseconds() - start;
+    return status;
+}
+
+struct window request_kept(const struct request *request, size_t count, size_t kept) {
+    size_t first = request->options.truncation_direction == TRUNCATION_LEFT ? count - kept : 0;
+    return (struct window){first, first + kept};
+}
+
+enum status request_add_sequence(struct request *request, size_t index, struct window query,
+                                 const struct tokens *tokens, struct window window, struct error *error) {
+    bool pair = request->input.kind == REQUEST_RERANK && request->model->kind == MODEL_CROSS_ENCODER;
+    size_t count = window.end - window.first, query_count = query.end - query.first;
+    size_t length = pair ? query_count + count + TOKENIZER_SPECIAL_PAIR : count + TOKENIZER_SPECIAL_SINGLE;
+    struct token_span span = window_span(tokens, window);
+    struct queued_sequence sequence = {
+        .owner = {index, span.character_start, span.character_end},
+        .count = (uint32_t)length,
+        .first_segment = (uint32_t)(pair ? query_count + 2 : length),
+    };
+    int32_t *ids;
+    enum status status = sequence_queue_add(request->target, sequence, &ids, error);
+    if (status != STATUS_OK)
+        return status;
+    const struct tokenizer *tokenizer = &request->model->tokenizer;
+    if (pair)
+        (void)build_pair(tokenizer, request->query.ids + query.first, query_count, tokens->ids + window.first,
+                         count, ids);
+    else
+        (void)build_single(tokenizer, tokens->ids + window.first, count, ids);
+    return STATUS_OK;
+}
+
+void request_free(struct request *request) {
+    tokens_free(&request->query);
+    tokens_free(&request->tokens);
+    sequence_queue_free(&request->ready);
+    free(request->query_vector);
+    *request = (struct request){0};
+}
