@@ -18,7 +18,7 @@
 enum work_kind {
     WORK_RERANK,
     WORK_EMBED,
-    WORK_OTHER, /* the dialect's compute does it */
+    WORK_OTHER, /* without the encoder (tokenize, decode): the dialect's compute does it */
 };
 
 /* What every request is answered from; constant while the server runs. */
@@ -71,9 +71,10 @@ struct dialect {
     bool (*speaks)(const struct service *service, const json_t *document);
     /* From work->document; 0, or -1 with the error set. */
     int (*read)(const struct service *service, struct work *work, struct api_error *error);
-    /* Of WORK_OTHER: does the work; 0, or -1 with the error set. */
-    int (*compute)(const struct service *service, struct session *session, struct work *work,
-                   struct api_error *error);
+    /* Of WORK_OTHER: does the work, beside the compute workers and without a session; 0, or -1 with the error
+     * set. What needs the encoder is WORK_RERANK or WORK_EMBED, with what remains done by write: the batches
+     * of those are shared among requests. */
+    int (*compute)(const struct service *service, struct work *work, struct api_error *error);
     void (*write)(const struct service *service, const struct work *work, const char *request_id,
                   struct json_writer *writer);
 };

@@ -73,7 +73,7 @@ int work_compute(const struct service *service, const struct dialect *dialect, s
     case WORK_OTHER:
         break;
     }
-    return dialect->compute(service, session, work, error);
+    return dialect->compute(service, work, error);
 }
 
 size_t work_truncated_texts(const struct work *work) {
