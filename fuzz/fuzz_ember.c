@@ -28,12 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     memcpy(block, data, size);
     repair_header(block, size);
-    struct model *model;
+    struct model_list list;
     struct error error;
-    if (model_open_bytes(bytes_of(block, size), "fuzz.ember", NULL, &model, &error) == STATUS_OK) {
-        read_model(model);
-        model_close(model);
-    }
+    if (model_list_open_bytes(bytes_of(block, size), "fuzz.ember", NULL, &list, &error) == STATUS_OK)
+        read_models(&list);
+    model_list_close(&list);
     free(block);
     return 0;
 }

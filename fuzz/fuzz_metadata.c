@@ -50,14 +50,13 @@ static void write_ember(struct file_writer *file, struct bytes metadata) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct file_writer file;
     struct file_mapping mapping;
-    struct model *model;
+    struct model_list list;
     struct error error;
     write_ember(&file, bytes_of(data, size));
     require(file_writer_map(&file, &mapping, NULL));
-    if (model_open_bytes(mapping.bytes, "fuzz.ember", NULL, &model, &error) == STATUS_OK) {
-        read_model(model);
-        model_close(model);
-    }
+    if (model_list_open_bytes(mapping.bytes, "fuzz.ember", NULL, &list, &error) == STATUS_OK)
+        read_models(&list);
+    model_list_close(&list);
     file_unmap(&mapping);
     file_writer_abort(&file);
     return 0;

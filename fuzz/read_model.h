@@ -47,4 +47,9 @@ static inline void read_model(const struct model *model) {
     }
 }
 
+static inline void read_models(const struct model_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        read_model(list->models[i]);
+}
+
 #endif

@@ -8,7 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void describe_source(const struct source *source, struct bake_report *report) {
+/* A bake under way. */
+struct baking {
+    const struct bake_options *options;
+    struct bake_report *report;
+    struct source *sources; /* owned, [count] */
+    size_t count;           /* models asked for */
+    size_t opened;
+    struct file_writer file;
+    struct ember_builder builder;
+};
+
+static void describe_source(const struct source *source, struct bake_model_report *report) {
     memcpy(report->name, source->name, sizeof report->name);
     memcpy(report->licence, source->licence, sizeof report->licence);
     report->description = source->huggingface.description;
@@ -17,7 +28,8 @@ static void describe_source(const struct source *source, struct bake_report *rep
         memcpy(report->notes[report->note_count++], source->huggingface.notes[i], sizeof report->notes[0]);
 }
 
-static enum status take_errors(const json_t *quantization, struct bake_report *report, struct error *error) {
+static enum status take_errors(const json_t *quantization, struct bake_model_report *report,
+                               struct error *error) {
     size_t count = json_array_size(quantization);
     report->tensor_errors = calloc(count + 1, sizeof *report->tensor_errors);
     if (report->tensor_errors == NULL)
@@ -33,51 +45,48 @@ static enum status take_errors(const json_t *quantization, struct bake_report *r
     return STATUS_OK;
 }
 
-/* Reads the ember back as any user of it would, before it has its name. */
-static enum status test_written(const struct file_writer *file, const struct bake_progress *progress,
-                                struct bake_report *report, struct error *error) {
-    progress_report(progress, "testing what was written", 0, 0);
-    struct file_mapping mapping;
-    struct model *model;
-    const struct model_options options = {.verify_checksums = true};
-    enum status status = file_writer_map(file, &mapping, error);
-    if (status != STATUS_OK)
-        return status;
-    status = model_open_bytes(mapping.bytes, "the written ember", &options, &model, error);
-    if (status == STATUS_OK) {
-        status = selftest_run(model, NULL, &report->selftest, error);
-        model_close(model);
+static enum status check_names(const struct baking *baking, struct error *error) {
+    const struct source *last = &baking->sources[baking->opened - 1];
+    for (size_t i = 0; i + 1 < baking->opened; i++) {
+        if (strcmp(baking->sources[i].name, last->name) == 0)
+            return error_set(error, STATUS_INVALID_ARGUMENT,
+                             "%s and %s would both be named \"%s\" in the ember: name them apart",
+                             baking->sources[i].directory, last->directory, last->name);
     }
-    file_unmap(&mapping);
-    if (status == STATUS_OK && !report->selftest.passed)
-        return error_set(
-            error, STATUS_INTERNAL,
-            "the self-test of the written ember failed: its outputs deviate by %.3g from the float32 "
-            "reference, at most %.3g is expected",
-            report->selftest.deviation, report->selftest.limit);
+    return STATUS_OK;
+}
+
+static enum status open_sources(struct baking *baking, struct error *error) {
+    baking->sources = calloc(baking->count + 1, sizeof *baking->sources);
+    if (baking->sources == NULL)
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for %zu models", baking->count);
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && baking->opened < baking->count) {
+        const struct bake_model *model = &baking->options->models[baking->opened];
+        struct source *source = &baking->sources[baking->opened++];
+        status = source_open(source, model->path, model->name, &baking->options->progress, error);
+        if (status == STATUS_OK)
+            status = check_names(baking, error);
+        if (status == STATUS_OK)
+            describe_source(source, &baking->report->models[baking->report->model_count++]);
+    }
     return status;
 }
 
-static enum status write_form(const struct source *source, const struct ember_form *form,
-                              const struct bake_progress *progress, struct file_writer *file,
-                              struct bake_report *report, struct error *error) {
-    struct weights_lists lists;
-    struct ember_sizes sizes;
-    enum status status = ember_form_write(source, form, progress, file, &lists, &sizes, error);
-    if (status == STATUS_OK)
-        status = take_errors(lists.quantization, report, error);
-    json_decref(lists.tensors);
-    json_decref(lists.quantization);
-    report->ember_bytes = sizes.file;
-    report->weights_bytes = sizes.weights;
-    report->tokenizer_bytes = sizes.tokenizer;
-    report->metadata_bytes = sizes.metadata;
-    return status;
+static enum status begin_ember(struct baking *baking, struct error *error) {
+    const struct source *sources[BAKE_MAX_MODELS];
+    for (size_t i = 0; i < baking->count; i++)
+        sources[i] = &baking->sources[i];
+    return ember_builder_begin(&baking->builder, sources, baking->count, &baking->options->progress,
+                               &baking->file, error);
 }
 
-static enum status bake_source(const struct bake_options *options, const struct source *source,
-                               struct file_writer *file, struct bake_report *report, struct error *error) {
+static enum status add_model(struct baking *baking, size_t number, struct error *error) {
+    const struct bake_options *options = baking->options;
+    struct bake_model_report *report = &baking->report->models[number];
+    const struct source *source = &baking->sources[number];
     struct reference reference;
+    struct weights_lists lists = {0};
     enum status status =
         reference_run(source, options->precision == PRECISION_INT8, &options->progress, &reference, error);
     if (status != STATUS_OK)
@@ -86,36 +95,104 @@ static enum status bake_source(const struct bake_options *options, const struct 
     report->published_score_deviation = reference.published_score_deviation;
     const struct ember_form form = {options->precision, reference.golden, reference.rows, reference.columns,
                                     &reference.calibration};
-    status = write_form(source, &form, &options->progress, file, report, error);
+    status = ember_builder_add(&baking->builder, source, &form, &lists, &report->shared_bytes, error);
+    if (status == STATUS_OK)
+        status = take_errors(lists.quantization, report, error);
+    weights_lists_free(&lists);
     reference_free(&reference);
-    if (status == STATUS_OK)
-        status = test_written(file, &options->progress, report, error);
-    if (status == STATUS_OK)
-        status = progress_check(&options->progress, error);
     return status;
+}
+
+/* Opens what is written so far as any user of it would, and calls back for each model. */
+static enum status with_written(struct baking *baking, bool verify,
+                                enum status (*visit)(struct baking *baking, const struct model *model,
+                                                     struct error *error),
+                                struct error *error) {
+    struct file_mapping mapping;
+    struct model_list list;
+    const struct model_options options = {.verify_checksums = verify};
+    enum status status = file_writer_map(&baking->file, &mapping, error);
+    if (status != STATUS_OK)
+        return status;
+    status = model_list_open_bytes(mapping.bytes, "the written ember", &options, &list, error);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++)
+        status = visit(baking, list.models[i], error);
+    model_list_close(&list);
+    file_unmap(&mapping);
+    return status;
+}
+
+static enum status store_bits(struct baking *baking, const struct model *model, struct error *error) {
+    uint64_t digests[SELFTEST_MAX_ITEMS];
+    size_t count;
+    enum status status = selftest_digests(model, digests, SELFTEST_MAX_ITEMS, &count, error);
+    if (status == STATUS_OK)
+        status = ember_builder_set_bits(&baking->builder, model->number, digests, count, error);
+    return status;
+}
+
+static enum status test_model(struct baking *baking, const struct model *model, struct error *error) {
+    struct selftest_report *report = &baking->report->models[model->number].selftest;
+    enum status status = selftest_run(model, NULL, 0, report, error);
+    if (status == STATUS_OK)
+        status = selftest_require_passed(report, error);
+    return status;
+}
+
+static enum status write_ember(struct baking *baking, struct error *error) {
+    const struct bake_progress *progress = &baking->options->progress;
+    enum status status = begin_ember(baking, error);
+    for (size_t i = 0; status == STATUS_OK && i < baking->count; i++)
+        status = add_model(baking, i, error);
+    if (status == STATUS_OK)
+        status = ember_builder_finish(&baking->builder, error);
+    if (status == STATUS_OK)
+        status = progress_check(progress, error);
+    progress_report(progress, "testing what was written", 0, 0);
+    if (status == STATUS_OK)
+        status = with_written(baking, false, store_bits, error);
+    if (status == STATUS_OK)
+        status = ember_builder_rewrite(&baking->builder, error);
+    if (status == STATUS_OK)
+        status = with_written(baking, true, test_model, error);
+    if (status == STATUS_OK)
+        status = progress_check(progress, error);
+    return status;
+}
+
+static void report_sizes(const struct baking *baking) {
+    const struct ember_sizes *sizes = &baking->builder.sizes;
+    baking->report->ember_bytes = sizes->file;
+    baking->report->weights_bytes = sizes->weights;
+    baking->report->tokenizer_bytes = sizes->tokenizer;
+    baking->report->metadata_bytes = sizes->metadata;
 }
 
 enum status bake_run(const struct bake_options *options, struct bake_report *report, struct error *error) {
     *report = (struct bake_report){.precision = options->precision};
-    struct file_writer file;
-    struct source source = {0};
+    struct baking baking = {.options = options, .report = report};
+    while (baking.count < BAKE_MAX_MODELS && options->models[baking.count].path != NULL)
+        baking.count++;
     /* First, so that an output that cannot be written is known before the work is done. */
-    enum status status = file_writer_open(&file, options->output, error);
+    enum status status = file_writer_open(&baking.file, options->output, error);
     if (status != STATUS_OK)
         return status;
-    status = source_open(&source, options->model, options->name, &options->progress, error);
-    if (status == STATUS_OK) {
-        describe_source(&source, report);
-        status = bake_source(options, &source, &file, report, error);
-    }
+    status = open_sources(&baking, error);
     if (status == STATUS_OK)
-        status = file_writer_commit(&file, error);
-    file_writer_abort(&file);
-    source_close(&source);
+        status = write_ember(&baking, error);
+    report_sizes(&baking);
+    ember_builder_free(&baking.builder);
+    if (status == STATUS_OK)
+        status = file_writer_commit(&baking.file, error);
+    file_writer_abort(&baking.file);
+    for (size_t i = 0; i < baking.opened; i++)
+        source_close(&baking.sources[i]);
+    free(baking.sources);
     return status;
 }
 
 void bake_report_free(struct bake_report *report) {
-    free(report->tensor_errors);
+    for (size_t i = 0; i < report->model_count; i++)
+        free(report->models[i].tensor_errors);
     *report = (struct bake_report){0};
 }

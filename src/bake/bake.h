@@ -14,11 +14,16 @@
 
 #define BAKE_MAX_NOTES 8
 
+#define BAKE_MAX_MODELS MODEL_MAX_PER_EMBER
+
+struct bake_model {
+    const char *path; /* a Hugging Face directory, or the model.safetensors in one */
+    const char *name; /* in the ember; NULL: the known name of these weights, else the directory's */
+};
+
 struct bake_options {
-    const char *model;  /* a Hugging Face directory, or the model.safetensors in one */
-    const char *output; /* the ember to write; appears whole or not at all */
-    const char
-        *name; /* of the model in the ember; NULL: the known name of these weights, else the directory's */
+    struct bake_model models[BAKE_MAX_MODELS]; /* up to the first without a path; their names must differ */
+    const char *output;                        /* the ember to write; appears whole or not at all */
     enum precision precision;
     struct bake_progress progress;
 };
@@ -29,14 +34,13 @@ struct bake_tensor_error {
     double relative_error, largest_error;
 };
 
-struct bake_report {
+/* One model of the ember. */
+struct bake_model_report {
     char name[128];
     char licence[64]; /* "" where not known */
     struct model_description description;
-    enum precision precision;
-    uint64_t source_bytes; /* of the published weights */
-    uint64_t ember_bytes;
-    uint64_t weights_bytes, tokenizer_bytes, metadata_bytes;
+    uint64_t source_bytes;                   /* of the published weights */
+    uint64_t shared_bytes;                   /* of tensors that an earlier model of the ember has already */
     struct bake_tensor_error *tensor_errors; /* owned, [tensor_error_count]; none for f32 */
     size_t tensor_error_count;
     char notes[BAKE_MAX_NOTES][192]; /* decisions the user should see */
@@ -46,9 +50,18 @@ struct bake_report {
     struct selftest_report selftest;  /* of the ember as written */
 };
 
-/* Bakes. When the float32 form misses scores published for these weights (bake/known_models.h), or the
- * written file its self-test, the bake fails and no file appears. Peak memory is about twice the published
- * weights, half of it the mapped file. Release report with bake_report_free, after failure too. */
+struct bake_report {
+    struct bake_model_report models[BAKE_MAX_MODELS];
+    size_t model_count;
+    enum precision precision;
+    uint64_t ember_bytes;
+    uint64_t weights_bytes, tokenizer_bytes, metadata_bytes;
+};
+
+/* Bakes. When the float32 form of a model misses scores published for its weights (bake/known_models.h), or
+ * the written file its self-test, the bake fails and no file appears. Peak memory is about twice the
+ * published weights of the largest model, half of it the mapped file. Release report with bake_report_free,
+ * after failure too. */
 MUST_CHECK enum status bake_run(const struct bake_options *options, struct bake_report *report,
                                 struct error *error);
 

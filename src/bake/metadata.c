@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define METADATA_FORMAT   1
-#define METADATA_DIGITS   9 /* give a float32 back exactly (IEEE 754-2019, section 5.12.2) */
-#define TOKENIZER_SECTION "tokenizer"
-#define WEIGHTS_SECTION   "weights"
+#define METADATA_FORMAT 1
+#define METADATA_DIGITS 9 /* give a float32 back exactly (IEEE 754-2019, section 5.12.2) */
 
 /* The builders below return a new reference, or NULL without memory; json_pack and json_object_set_new pass a
  * NULL on, so that one check at the end is enough. */
@@ -69,51 +67,48 @@ static bool describe_output(json_t *entry, const struct model_description *descr
     return done;
 }
 
-static bool describe_model(json_t *entry, const struct source *source, enum precision precision,
-                           const struct weights_lists *lists, bool with_golden) {
+static bool describe_model(json_t *entry, const struct metadata_model *model) {
+    const struct source *source = model->source;
     const struct model_description *description = &source->huggingface.description;
     bool done = set(entry, "name", json_string(source->name)) &&
                 set(entry, "kind", json_string(model_kind_name(description->kind))) &&
                 set(entry, "architecture", json_string(description->architecture)) &&
-                set(entry, "precision", json_string(precision_name(precision))) &&
+                set(entry, "precision", json_string(precision_name(model->precision))) &&
                 set(entry, "shape", describe_shape(&description->shape)) &&
                 set(entry, "max_length", json_integer(description->max_length)) &&
                 describe_output(entry, description) && set(entry, "sources", describe_sources(source)) &&
-                set(entry, "tokenizer_section", json_string(TOKENIZER_SECTION)) &&
-                set(entry, "weights_section", json_string(WEIGHTS_SECTION)) &&
-                json_object_set(entry, "tensors", lists->tensors) == 0 &&
-                json_object_set(entry, "quantization", lists->quantization) == 0;
+                set(entry, "tokenizer_section", json_string(model->tokenizer_section)) &&
+                set(entry, "weights_section", json_string(model->weights_section)) &&
+                json_object_set(entry, "tensors", model->lists->tensors) == 0 &&
+                json_object_set(entry, "quantization", model->lists->quantization) == 0;
     if (done && source->licence[0] != '\0')
         done = set(entry, "licence", json_string(source->licence));
-    if (done && with_golden)
+    if (done && model->with_golden)
         done = set(entry, "golden", describe_golden(description->kind));
     return done;
 }
 
-static json_t *describe_ember(const struct source *source, enum precision precision,
-                              const struct weights_lists *lists, bool with_golden) {
+enum status metadata_add_model(json_t *models, const struct metadata_model *model, struct error *error) {
     json_t *entry = json_object();
-    if (!describe_model(entry, source, precision, lists, with_golden)) {
+    if (describe_model(entry, model) && json_array_append(models, entry) == 0) {
         json_decref(entry);
-        return NULL;
+        return STATUS_OK;
     }
-    return json_pack("{s:i, s:s, s:[o]}", "format", METADATA_FORMAT, "baker", "rescoldo " RESCOLDO_VERSION,
-                     "models", entry);
+    json_decref(entry);
+    return error_set(error, STATUS_OUT_OF_MEMORY,
+                     "the metadata of %s could not be built: no memory, or its name is not UTF-8",
+                     model->source->name);
 }
 
-enum status metadata_write(const struct source *source, enum precision precision,
-                           const struct weights_lists *lists, bool with_golden, struct buffer *text,
-                           struct error *error) {
-    json_t *root = describe_ember(source, precision, lists, with_golden);
+enum status metadata_write(json_t *models, struct buffer *text, struct error *error) {
+    json_t *root = json_pack("{s:i, s:s, s:O}", "format", METADATA_FORMAT, "baker",
+                             "rescoldo " RESCOLDO_VERSION, "models", models);
     char *printed =
         root == NULL ? NULL
                      : json_dumps(root, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(METADATA_DIGITS));
     json_decref(root);
     if (printed == NULL)
-        return error_set(error, STATUS_OUT_OF_MEMORY,
-                         "the metadata of %s could not be built: no memory, or its name "
-                         "is not UTF-8",
-                         source->name);
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory to print the metadata");
     enum status status = buffer_append(text, printed, strlen(printed), error);
     free(printed);
     return status;

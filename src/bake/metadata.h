@@ -7,9 +7,19 @@
 #include "bake/weights.h"
 #include "base/buffer.h"
 
-/* Appends the JSON to text. lists are borrowed. */
-MUST_CHECK enum status metadata_write(const struct source *source, enum precision precision,
-                                      const struct weights_lists *lists, bool with_golden,
-                                      struct buffer *text, struct error *error);
+struct metadata_model {
+    const struct source *source;
+    enum precision precision;
+    const struct weights_lists *lists; /* borrowed */
+    const char *tokenizer_section, *weights_section;
+    bool with_golden;
+};
+
+/* Appends the entry of a model to models, the metadata's list. */
+MUST_CHECK enum status metadata_add_model(json_t *models, const struct metadata_model *model,
+                                          struct error *error);
+
+/* Appends the JSON of the whole section to text. */
+MUST_CHECK enum status metadata_write(json_t *models, struct buffer *text, struct error *error);
 
 #endif

@@ -66,6 +66,22 @@ static enum status run_model(const struct model *model, const struct source *sou
     return status;
 }
 
+static enum status write_f32(const struct source *source, const struct bake_progress *progress,
+                             struct file_writer *file, struct error *error) {
+    struct ember_builder builder;
+    struct weights_lists lists = {0};
+    uint64_t shared_bytes;
+    const struct ember_form form = {.precision = PRECISION_F32};
+    enum status status = ember_builder_begin(&builder, &source, 1, progress, file, error);
+    if (status == STATUS_OK)
+        status = ember_builder_add(&builder, source, &form, &lists, &shared_bytes, error);
+    if (status == STATUS_OK)
+        status = ember_builder_finish(&builder, error);
+    weights_lists_free(&lists);
+    ember_builder_free(&builder);
+    return status;
+}
+
 /* Maps and opens the ember in memory, and runs it. */
 static enum status run_ember(const struct file_writer *ember, const struct source *source, bool calibrate,
                              const struct bake_progress *progress, struct reference *reference,
@@ -90,17 +106,12 @@ enum status reference_run(const struct source *source, bool calibrate, const str
                           struct reference *reference, struct error *error) {
     *reference = (struct reference){0};
     struct file_writer ember;
-    struct weights_lists lists = {0};
-    struct ember_sizes sizes;
-    const struct ember_form form = {.precision = PRECISION_F32};
     enum status status = file_writer_open_memory(&ember, "rescoldo-reference", error);
     if (status != STATUS_OK)
         return status;
-    status = ember_form_write(source, &form, progress, &ember, &lists, &sizes, error);
+    status = write_f32(source, progress, &ember, error);
     if (status == STATUS_OK)
         status = run_ember(&ember, source, calibrate, progress, reference, error);
-    json_decref(lists.tensors);
-    json_decref(lists.quantization);
     file_writer_abort(&ember);
     if (status != STATUS_OK)
         reference_free(reference);

@@ -22,9 +22,10 @@ static enum status out_of_memory(struct error *error) {
 }
 
 enum status tensor_writer_open(struct tensor_writer *writer, const struct safetensors *source,
-                               struct ember_writer *ember, const struct bake_progress *progress,
+                               struct tensor_store *store, const struct bake_progress *progress,
                                uint32_t widest, uint32_t longest, struct error *error) {
-    *writer = (struct tensor_writer){.source = source, .ember = ember, .progress = progress};
+    *writer =
+        (struct tensor_writer){.source = source, .store = store, .ember = store->ember, .progress = progress};
     writer->tensors = json_array();
     writer->quantization = json_array();
     writer->rows = calloc((size_t)BLOCK_ROWS * widest, sizeof *writer->rows);
@@ -97,8 +98,7 @@ static enum status read_rows(const struct tensor_writer *writer, const struct sa
 static enum status begin_tensor(struct tensor_writer *writer, uint64_t *offset, struct error *error) {
     enum status status = progress_check(writer->progress, error);
     if (status == STATUS_OK)
-        status = ember_writer_align(writer->ember, error);
-    *offset = ember_writer_position(writer->ember);
+        status = tensor_store_begin(writer->store, offset, error);
     return status;
 }
 
@@ -106,9 +106,12 @@ static enum status begin_tensor(struct tensor_writer *writer, uint64_t *offset, 
 static enum status end_tensor(struct tensor_writer *writer, const char *name, uint64_t offset,
                               const char *type, const char *layout, size_t rows, size_t columns,
                               struct error *error) {
+    uint64_t size;
+    enum status status = tensor_store_end(writer->store, &offset, &size, error);
+    if (status != STATUS_OK)
+        return status;
     json_t *shape = columns == 0 ? json_pack("[I]", (json_int_t)rows)
                                  : json_pack("[I, I]", (json_int_t)rows, (json_int_t)columns);
-    uint64_t size = ember_writer_position(writer->ember) - offset;
     json_t *entry = json_pack("{s:s, s:I, s:I, s:s, s:s, s:o}", "name", name, "offset", (json_int_t)offset,
                               "size", (json_int_t)size, "type", type, "layout", layout, "shape", shape);
     if (entry == NULL || json_array_append_new(writer->tensors, entry) != 0)

@@ -5,6 +5,7 @@
 
 #include "bake/balance.h"
 #include "bake/progress.h"
+#include "bake/tensor_store.h"
 #include "base/compiler.h"
 #include "base/status.h"
 #include "formats/ember_writer.h"
@@ -18,7 +19,8 @@
 
 struct tensor_writer {
     const struct safetensors *source;
-    struct ember_writer *ember;
+    struct tensor_store *store;
+    struct ember_writer *ember; /* the store's */
     const struct bake_progress *progress;
     json_t *tensors, *quantization; /* owned; docs/ember.md */
     uint32_t written, expected;     /* tensors, for progress */
@@ -55,7 +57,7 @@ struct linear_source {
 /* widest: the most columns of any matrix; longest: the most rows of any. Release with tensor_writer_close,
  * after failure too. */
 MUST_CHECK enum status tensor_writer_open(struct tensor_writer *writer, const struct safetensors *source,
-                                          struct ember_writer *ember, const struct bake_progress *progress,
+                                          struct tensor_store *store, const struct bake_progress *progress,
                                           uint32_t widest, uint32_t longest, struct error *error);
 void tensor_writer_close(struct tensor_writer *writer);
 

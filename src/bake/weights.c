@@ -180,14 +180,14 @@ static uint32_t expected_tensors(const struct weights_request *request) {
     return count + (request->golden != NULL ? 1u : 0u);
 }
 
-static enum status open_writer(struct weights_writer *writer, struct ember_writer *ember,
+static enum status open_writer(struct weights_writer *writer, struct tensor_store *store,
                                struct error *error) {
     const struct weights_request *request = writer->request;
     const struct model_shape *shape = &request->description->shape;
     uint32_t widest = larger(shape->hidden_size, shape->intermediate_size);
     uint32_t longest =
         larger(larger(3 * shape->hidden_size, shape->intermediate_size), shape->vocabulary_size);
-    enum status status = tensor_writer_open(&writer->tensors, request->source, ember, request->progress,
+    enum status status = tensor_writer_open(&writer->tensors, request->source, store, request->progress,
                                             widest, longest, error);
     writer->tensors.expected = expected_tensors(request);
     return status;
@@ -210,11 +210,11 @@ static enum status write_all(struct weights_writer *writer, struct error *error)
     return status;
 }
 
-enum status weights_write(const struct weights_request *request, struct ember_writer *ember,
+enum status weights_write(const struct weights_request *request, struct tensor_store *store,
                           struct weights_lists *lists, struct error *error) {
     *lists = (struct weights_lists){0};
     struct weights_writer writer = {.request = request};
-    enum status status = open_writer(&writer, ember, error);
+    enum status status = open_writer(&writer, store, error);
     if (status == STATUS_OK)
         status = write_all(&writer, error);
     if (status == STATUS_OK) {
@@ -223,4 +223,10 @@ enum status weights_write(const struct weights_request *request, struct ember_wr
     }
     tensor_writer_close(&writer.tensors);
     return status;
+}
+
+void weights_lists_free(struct weights_lists *lists) {
+    json_decref(lists->tensors);
+    json_decref(lists->quantization);
+    *lists = (struct weights_lists){0};
 }

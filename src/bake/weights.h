@@ -4,6 +4,7 @@
 
 #include "bake/calibration.h"
 #include "bake/progress.h"
+#include "bake/tensor_store.h"
 #include "base/compiler.h"
 #include "base/status.h"
 #include "formats/ember_writer.h"
@@ -23,17 +24,18 @@ struct weights_request {
     const struct bake_progress *progress;
 };
 
-/* What was written: the metadata's "tensors" and "quantization" (docs/ember.md). Owned; release with
- * json_decref. */
+/* What was written: the metadata's "tensors" and "quantization" (docs/ember.md), both owned. */
 struct weights_lists {
     json_t *tensors;
     json_t *quantization;
 };
 
-/* Writes all tensors of the model to the open section of writer. Tensor names in the source may begin with
- * "bert.". A tensor that is missing or of another shape gives STATUS_INVALID_DATA with file, tensor and both
- * shapes. Needs memory for 32 rows of the widest matrix. */
-MUST_CHECK enum status weights_write(const struct weights_request *request, struct ember_writer *writer,
+void weights_lists_free(struct weights_lists *lists);
+
+/* Writes all tensors of the model to the open section of the store's writer. Tensor names in the source may
+ * begin with "bert.". A tensor that is missing or of another shape gives STATUS_INVALID_DATA with file,
+ * tensor and both shapes. Needs memory for 32 rows of the widest matrix. */
+MUST_CHECK enum status weights_write(const struct weights_request *request, struct tensor_store *store,
                                      struct weights_lists *lists, struct error *error);
 
 #endif

@@ -44,6 +44,11 @@ MUST_CHECK enum status file_writer_write(struct file_writer *writer, const void 
 /* Overwrites bytes already written. */
 MUST_CHECK enum status file_writer_write_at(struct file_writer *writer, uint64_t position, const void *data,
                                             size_t size, struct error *error);
+/* Reads bytes already written. */
+MUST_CHECK enum status file_writer_read_at(const struct file_writer *writer, uint64_t position, void *data,
+                                           size_t size, struct error *error);
+/* Forgets what was written from position on. */
+MUST_CHECK enum status file_writer_rewind(struct file_writer *writer, uint64_t position, struct error *error);
 /* Maps what was written so far, read-only; the mapping outlives the writer. */
 MUST_CHECK enum status file_writer_map(const struct file_writer *writer, struct file_mapping *mapping,
                                        struct error *error);

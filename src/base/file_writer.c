@@ -145,13 +145,47 @@ enum status file_writer_write(struct file_writer *writer, const void *data, size
     return status;
 }
 
-enum status file_writer_write_at(struct file_writer *writer, uint64_t position, const void *data, size_t size,
-                                 struct error *error) {
+static enum status require_written(const struct file_writer *writer, uint64_t position, size_t size,
+                                   struct error *error) {
     if (position > writer->position || size > writer->position - position)
         return error_set(error, STATUS_INTERNAL, "bytes %llu to %llu of %s were never written",
                          (unsigned long long)position, (unsigned long long)(position + size),
                          writer_name(writer));
-    return write_all_at(writer, position, data, size, error);
+    return STATUS_OK;
+}
+
+enum status file_writer_write_at(struct file_writer *writer, uint64_t position, const void *data, size_t size,
+                                 struct error *error) {
+    enum status status = require_written(writer, position, size, error);
+    return status == STATUS_OK ? write_all_at(writer, position, data, size, error) : status;
+}
+
+enum status file_writer_read_at(const struct file_writer *writer, uint64_t position, void *data, size_t size,
+                                struct error *error) {
+    enum status status = require_written(writer, position, size, error);
+    unsigned char *target = data;
+    while (status == STATUS_OK && size > 0) {
+        ssize_t count = pread(writer->descriptor, target, size, (off_t)position);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return error_set_errno(error, count < 0 ? errno : EIO, "cannot read back %s",
+                                   writer_name(writer));
+        target += count;
+        size -= (size_t)count;
+        position += (uint64_t)count;
+    }
+    return status;
+}
+
+enum status file_writer_rewind(struct file_writer *writer, uint64_t position, struct error *error) {
+    enum status status = require_written(writer, position, 0, error);
+    if (status != STATUS_OK)
+        return status;
+    if (ftruncate(writer->descriptor, (off_t)position) != 0)
+        return error_set_errno(error, errno, "cannot shorten %s", writer_name(writer));
+    writer->position = position;
+    return STATUS_OK;
 }
 
 enum status file_writer_map(const struct file_writer *writer, struct file_mapping *mapping,

@@ -21,7 +21,8 @@ static const char *const precisions[] = {"int8", "f32", NULL};
 static const enum precision precision_values[] = {PRECISION_INT8, PRECISION_F32};
 
 struct bake {
-    const char *model, *output, *model_name;
+    struct option_values models, names;
+    const char *output;
     int precision;
     bool json, quiet;
 };
@@ -31,9 +32,9 @@ static int parse(struct bake *bake, int argc, char **argv) {
         {.name = "model",
          .argument = "PATH",
          .help = "a Hugging Face directory (config.json, model.safetensors, tokenizer.json or vocab.txt), or "
-                 "the model.safetensors in one",
+                 "the model.safetensors in one; given several times, all go into one ember",
          .required = true,
-         .text = &bake->model},
+         .repeat = &bake->models},
         {.name = "output",
          .argument = "FILE",
          .help = "the ember to write; it appears whole or not at all",
@@ -47,18 +48,20 @@ static int parse(struct bake *bake, int argc, char **argv) {
         {.name = "name",
          .argument = "NAME",
          .help = "what the model is called in the ember; default: the known name of these weights, else the "
-                 "directory's",
-         .text = &bake->model_name},
+                 "directory's; of several models the first --name is that of the first",
+         .repeat = &bake->names},
         {.name = "quiet", .help = "no progress on standard error", .flag = &bake->quiet},
         {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &bake->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model PATH --output FILE [OPTION]...",
+        .synopsis = "--model PATH [--model PATH]... --output FILE [OPTION]...",
         .description =
             "Turns a published BERT cross-encoder or embedder into one ember: checked, quantized, packed, "
-            "and ready to be mapped. The same input gives the same bytes. Then prints sizes, the "
-            "quantization error of every layer, and a self-test of the written file against float32.",
+            "and ready to be mapped. Several models, such as a reranker and an embedder, can share an "
+            "ember; what they have in common is stored once. The same input gives the same bytes. Then "
+            "prints sizes, the quantization error of every layer, and a self-test of the written file "
+            "against float32, a line of JSON for each model.",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };
@@ -119,8 +122,8 @@ static void begin_progress(struct progress *progress, const struct bake *bake) {
 
 /* ---- the report ---- */
 
-static enum status print_json(const struct bake *bake, const struct bake_report *report,
-                              struct error *error) {
+static enum status print_json(const struct bake *bake, const struct bake_report *ember,
+                              const struct bake_model_report *report, struct error *error) {
     struct buffer line = {0};
     struct json_writer writer = json_writer_to(&line);
     json_begin_object(&writer);
@@ -133,14 +136,14 @@ static enum status print_json(const struct bake *bake, const struct bake_report 
     json_key(&writer, "kind");
     json_text_of_string(&writer, model_kind_name(report->description.kind));
     json_key(&writer, "precision");
-    json_text_of_string(&writer, precision_name(report->precision));
+    json_text_of_string(&writer, precision_name(ember->precision));
     const struct {
         const char *key;
         uint64_t bytes;
     } sizes[] = {
-        {"source_bytes", report->source_bytes},     {"ember_bytes", report->ember_bytes},
-        {"weights_bytes", report->weights_bytes},   {"tokenizer_bytes", report->tokenizer_bytes},
-        {"metadata_bytes", report->metadata_bytes},
+        {"source_bytes", report->source_bytes},      {"shared_bytes", report->shared_bytes},
+        {"ember_bytes", ember->ember_bytes},         {"weights_bytes", ember->weights_bytes},
+        {"tokenizer_bytes", ember->tokenizer_bytes}, {"metadata_bytes", ember->metadata_bytes},
     };
     for (size_t i = 0; i < OPTION_COUNT(sizes); i++) {
         json_key(&writer, sizes[i].key);
@@ -179,7 +182,7 @@ static enum status print_json(const struct bake *bake, const struct bake_report 
     return status;
 }
 
-static enum status print_errors(const struct bake_report *report, struct error *error) {
+static enum status print_errors(const struct bake_model_report *report, struct error *error) {
     static const struct table_column columns[] = {
         {"quantized tensor", false}, {"relative error", true}, {"largest error", true}};
     if (report->tensor_error_count == 0)
@@ -197,17 +200,20 @@ static enum status print_errors(const struct bake_report *report, struct error *
     return status;
 }
 
-static enum status print_table(const struct bake *bake, const struct bake_report *report,
-                               struct error *error) {
+static enum status print_table(const struct bake *bake, const struct bake_report *ember,
+                               const struct bake_model_report *report, struct error *error) {
     enum status status = print_errors(report, error);
     if (status != STATUS_OK)
         return status;
     printf("%s: %s, %s, %s\n", bake->output, report->name, model_kind_name(report->description.kind),
-           precision_name(report->precision));
+           precision_name(ember->precision));
     printf("%.1f MB of published weights -> %.1f MB (weights %.1f MB, tokenizer %.0f kB, metadata %.0f kB)\n",
-           (double)report->source_bytes / 1e6, (double)report->ember_bytes / 1e6,
-           (double)report->weights_bytes / 1e6, (double)report->tokenizer_bytes / 1e3,
-           (double)report->metadata_bytes / 1e3);
+           (double)report->source_bytes / 1e6, (double)ember->ember_bytes / 1e6,
+           (double)ember->weights_bytes / 1e6, (double)ember->tokenizer_bytes / 1e3,
+           (double)ember->metadata_bytes / 1e3);
+    if (report->shared_bytes > 0)
+        printf("%.1f MB of its weights are those of an earlier model of the ember\n",
+               (double)report->shared_bytes / 1e6);
     for (uint32_t i = 0; i < report->note_count; i++)
         printf("note: %s\n", report->notes[i]);
     if (report->published_scores > 0)
@@ -217,27 +223,42 @@ static enum status print_table(const struct bake *bake, const struct bake_report
     return STATUS_OK;
 }
 
+static enum status print_report(const struct bake *bake, const struct bake_report *report,
+                                struct error *error) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < report->model_count; i++)
+        status = cli_wants_table(bake->json) ? print_table(bake, report, &report->models[i], error)
+                                             : print_json(bake, report, &report->models[i], error);
+    return status;
+}
+
 int command_bake(int argc, char **argv) {
     struct bake bake = {0};
     int outcome = parse(&bake, argc, argv);
     if (outcome != COMMAND_CONTINUE)
         return outcome;
+    if (bake.models.count > BAKE_MAX_MODELS)
+        return command_usage_error(name, "an ember holds at most %u models", BAKE_MAX_MODELS);
+    if (bake.names.count > bake.models.count)
+        return command_usage_error(name, "there are more --name than --model");
     struct progress progress;
     begin_progress(&progress, &bake);
-    const struct bake_options options = {
-        .model = bake.model,
+    struct bake_options options = {
         .output = bake.output,
-        .name = bake.model_name,
         .precision = precision_values[bake.precision],
         .progress = {on_progress, &progress, &progress.cancel},
     };
+    for (size_t i = 0; i < bake.models.count; i++)
+        options.models[i] = (struct bake_model){
+            .path = bake.models.values[i],
+            .name = i < bake.names.count ? bake.names.values[i] : NULL,
+        };
     struct bake_report report = {0};
     struct error error;
     enum status status = bake_run(&options, &report, &error);
     end_line(&progress);
     if (status == STATUS_OK)
-        status = cli_wants_table(bake.json) ? print_table(&bake, &report, &error)
-                                            : print_json(&bake, &report, &error);
+        status = print_report(&bake, &report, &error);
     bake_report_free(&report);
     return cli_finish(name, status == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error));
 }

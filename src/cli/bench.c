@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "cli/cli.h"
+#include "cli/opened_model.h"
 #include "cli/options.h"
 #include "cli/table.h"
 #include "cli/text_list.h"
@@ -38,7 +39,7 @@ struct worker {
 };
 
 struct bench {
-    const char *model_path;
+    struct model_argument model_argument;
     uint64_t tokens, pairs, threads, seconds;
     bool json;
 
@@ -55,11 +56,7 @@ struct bench {
 
 static int parse(struct bench *bench, int argc, char **argv) {
     const struct option options[] = {
-        {.name = "model",
-         .argument = "FILE.ember",
-         .help = "the ember to use",
-         .required = true,
-         .text = &bench->model_path},
+        MODEL_OPTIONS(&bench->model_argument),
         {.name = "tokens",
          .argument = "N",
          .help =
@@ -375,7 +372,7 @@ static enum status print_table(const struct bench *bench, const struct results *
 }
 
 static enum status run(struct bench *bench, struct error *error) {
-    enum status status = model_open(bench->model_path, NULL, &bench->model, error);
+    enum status status = model_argument_open(&bench->model_argument, MODEL_TASK_ANY, &bench->model, error);
     if (status != STATUS_OK)
         return status;
     if (bench->tokens > bench->model->max_length)

@@ -24,7 +24,8 @@ enum { SHOWN_VALUES = 4 }; /* of a vector in the table for a terminal */
 
 /* What the command line asks for, and what it takes to do it. */
 struct embed {
-    const char *model_path, *input;
+    struct model_argument model_argument;
+    const char *input;
     uint64_t max_length;
     int format, truncation, invalid_utf8;
     bool json;
@@ -48,11 +49,7 @@ struct embed {
 
 static int parse(struct embed *embed, int argc, char **argv) {
     const struct option options[] = {
-        {.name = "model",
-         .argument = "FILE.ember",
-         .help = "the ember to use; it must be an embedder",
-         .required = true,
-         .text = &embed->model_path},
+        MODEL_OPTIONS(&embed->model_argument),
         {.name = "format",
          .argument = "FORMAT",
          .help = "json (default) or npy: a NumPy file of float32, [texts][hidden size], held in memory until "
@@ -279,13 +276,13 @@ static void print_npy(const struct embed *embed) {
 static enum status run(struct embed *embed, struct error *error) {
     static const struct table_column columns[] = {
         {"index", true}, {"tokens", true}, {"truncated", false}, {"embedding", false}};
-    enum status status = opened_model_create(embed->model_path, &embed->opened, error);
+    enum status status = opened_model_create(&embed->model_argument, MODEL_TASK_EMBED, &embed->opened, error);
     if (status != STATUS_OK)
         return status;
     if (embed->opened.model->kind != MODEL_EMBEDDER)
         return error_set(error, STATUS_UNSUPPORTED,
-                         "%s is a %s, embed needs an embedder; use rescoldo rerank", embed->model_path,
-                         model_kind_name(embed->opened.model->kind));
+                         "%s is a %s, embed needs an embedder; use rescoldo rerank",
+                         embed->model_argument.path, model_kind_name(embed->opened.model->kind));
     status = opened_model_check_length(&embed->opened, embed->max_length, error);
     if (status != STATUS_OK)
         return status;

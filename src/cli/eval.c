@@ -18,7 +18,8 @@ static const char name[] = "eval";
 enum { DEFAULT_RETRIEVAL_DEPTH = 100 };
 
 struct eval {
-    const char *model_path, *queries_path, *corpus_path, *judgments_path, *run_path, *output_path;
+    struct model_argument model_argument;
+    const char *queries_path, *corpus_path, *judgments_path, *run_path, *output_path;
     uint64_t depth, max_length;
     bool json;
 
@@ -37,11 +38,7 @@ struct eval {
 
 static int parse(struct eval *eval, int argc, char **argv) {
     const struct option options[] = {
-        {.name = "model",
-         .argument = "FILE.ember",
-         .help = "the ember to use",
-         .required = true,
-         .text = &eval->model_path},
+        MODEL_OPTIONS(&eval->model_argument),
         {.name = "queries",
          .argument = "FILE",
          .help = "lines of QUERY_ID <TAB> TEXT",
@@ -96,12 +93,14 @@ static int parse(struct eval *eval, int argc, char **argv) {
 }
 
 static enum status open_all(struct eval *eval, struct error *error) {
-    enum status status = opened_model_create(eval->model_path, &eval->opened, error);
+    enum status status = opened_model_create(&eval->model_argument,
+                                             eval->run_path == NULL ? MODEL_TASK_EMBED : MODEL_TASK_RERANK,
+                                             &eval->opened, error);
     if (status == STATUS_OK && eval->run_path == NULL && eval->opened.model->kind != MODEL_EMBEDDER)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "%s is a %s: it reranks candidates, so --run FILE is required; only an embedder can "
                          "retrieve from a corpus",
-                         eval->model_path, model_kind_name(eval->opened.model->kind));
+                         eval->model_argument.path, model_kind_name(eval->opened.model->kind));
     if (status == STATUS_OK)
         status = opened_model_check_length(&eval->opened, eval->max_length, error);
     if (status == STATUS_OK)

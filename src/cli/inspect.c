@@ -179,10 +179,11 @@ int command_inspect(int argc, char **argv) {
     if (outcome != COMMAND_CONTINUE)
         return outcome;
     struct error error;
-    struct model *model;
+    struct model_list list;
     const struct model_options options = {.verify_checksums = inspect.verify};
-    if (model_open(inspect.path, &options, &model, &error) != STATUS_OK)
+    if (model_list_open(inspect.path, &options, &list, &error) != STATUS_OK)
         return cli_fail(name, &error);
+    const struct model *model = list.models[0]; /* each holds the whole ember's description */
     enum status status;
     if (cli_wants_table(inspect.json)) {
         status = print_sections(&inspect, model, &error);
@@ -191,6 +192,6 @@ int command_inspect(int argc, char **argv) {
     } else {
         status = print_json(&inspect, model, &error);
     }
-    model_close(model);
+    model_list_close(&list);
     return cli_finish(name, status == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error));
 }

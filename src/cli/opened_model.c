@@ -1,8 +1,15 @@
 #include "cli/opened_model.h"
 
-enum status opened_model_create(const char *path, struct opened_model *opened, struct error *error) {
+enum status model_argument_open(const struct model_argument *argument, enum model_task task,
+                                struct model **model, struct error *error) {
+    const struct model_options options = {.name = argument->name, .task = task};
+    return model_open(argument->path, &options, model, error);
+}
+
+enum status opened_model_create(const struct model_argument *argument, enum model_task task,
+                                struct opened_model *opened, struct error *error) {
     *opened = (struct opened_model){0};
-    enum status status = model_open(path, NULL, &opened->model, error);
+    enum status status = model_argument_open(argument, task, &opened->model, error);
     if (status == STATUS_OK)
         status = session_create(opened->model, NULL, &opened->session, error);
     if (status != STATUS_OK)

@@ -19,7 +19,8 @@ static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TR
 
 /* What the command line asks for, and what both forms of input need. */
 struct rerank {
-    const char *model_path, *query, *input;
+    struct model_argument model_argument;
+    const char *query, *input;
     uint64_t top_n, max_length, stride;
     int truncation, invalid_utf8;
     bool jsonl, raw, json;
@@ -32,11 +33,7 @@ struct rerank {
 
 static int parse(struct rerank *rerank, int argc, char **argv) {
     const struct option options[] = {
-        {.name = "model",
-         .argument = "FILE.ember",
-         .help = "the ember to use",
-         .required = true,
-         .text = &rerank->model_path},
+        MODEL_OPTIONS(&rerank->model_argument),
         {.name = "query",
          .argument = "TEXT",
          .help = "the query; required unless --jsonl",
@@ -357,7 +354,8 @@ int command_rerank(int argc, char **argv) {
     if (outcome != COMMAND_CONTINUE)
         return outcome;
     struct error error;
-    enum status status = opened_model_create(rerank.model_path, &rerank.opened, &error);
+    enum status status =
+        opened_model_create(&rerank.model_argument, MODEL_TASK_RERANK, &rerank.opened, &error);
     if (status == STATUS_OK)
         status = opened_model_check_length(&rerank.opened, rerank.max_length, &error);
     if (status == STATUS_OK && !rerank.jsonl)

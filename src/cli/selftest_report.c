@@ -1,5 +1,7 @@
 #include "cli/selftest_report.h"
 
+#include "cli/json_lines.h"
+
 #include <stdio.h>
 
 static void write_number(struct json_writer *writer, const char *key, double value) {
@@ -11,6 +13,8 @@ void selftest_write_json(struct json_writer *writer, const struct selftest_repor
     json_begin_object(writer);
     json_key(writer, "passed");
     json_bool(writer, report->passed);
+    json_key(writer, "model");
+    json_message(writer, report->model);
     json_key(writer, "isa");
     json_text_of_string(writer, report->kernels);
     json_key(writer, "items");
@@ -21,16 +25,22 @@ void selftest_write_json(struct json_writer *writer, const struct selftest_repor
     write_number(writer, "limit", report->limit);
     write_number(writer, "largest_difference", report->largest_difference);
     write_number(writer, "lowest_cosine", report->lowest_cosine);
+    json_key(writer, "bits_equal");
+    if (report->digests == 0)
+        json_null_value(writer);
+    else
+        json_bool(writer, report->digests == report->equal_digests);
     json_end_object(writer);
 }
 
 void selftest_print(const struct selftest_report *report) {
-    printf(
-        "self-test %s (%s): %u texts, relative deviation from float32 %.2g (limit %.2g), largest difference "
-        "%.2g",
-        report->passed ? "passed" : "FAILED", report->kernels, report->items, report->deviation,
-        report->limit, report->largest_difference);
+    printf("self-test of %s %s (%s): %u texts, relative deviation from float32 %.2g (limit %.2g), largest "
+           "difference %.2g",
+           report->model, report->passed ? "passed" : "FAILED", report->kernels, report->items,
+           report->deviation, report->limit, report->largest_difference);
     if (report->outputs > 1)
         printf(", lowest cosine %.6f", report->lowest_cosine);
+    if (report->digests > 0)
+        printf(", bits as baked: %u of %u", report->equal_digests, report->digests);
     putchar('\n');
 }

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/json_lines.h"
 #include "cli/lines.h"
+#include "cli/opened_model.h"
 #include "cli/options.h"
 #include "cli/tokenize_text.h"
 #include "engine/model.h"
@@ -12,7 +13,8 @@
 static const char name[] = "tokenize";
 
 struct tokenize {
-    const char *model_path, *input, *query;
+    struct model_argument model_argument;
+    const char *input, *query;
     bool json, json_lines, encode_special_tokens;
     int invalid_utf8, fitting;
     uint64_t max_length, stride;
@@ -27,11 +29,7 @@ struct tokenize {
 
 static int parse(struct tokenize *tokenize, int argc, char **argv) {
     const struct option options[] = {
-        {.name = "model",
-         .argument = "FILE.ember",
-         .help = "the ember whose tokenizer to use",
-         .required = true,
-         .text = &tokenize->model_path},
+        MODEL_OPTIONS(&tokenize->model_argument),
         {.name = "jsonl",
          .help = "read lines {\"text\": ..., \"pair\"?: ..., \"max_length\"?: N, \"truncation\"?: HOW, "
                  "\"stride\"?: N} instead of texts",
@@ -249,7 +247,7 @@ int command_tokenize(int argc, char **argv) {
     if (outcome != COMMAND_CONTINUE)
         return outcome;
     struct error error;
-    if (model_open(tokenize.model_path, NULL, &tokenize.model, &error) != STATUS_OK)
+    if (model_argument_open(&tokenize.model_argument, MODEL_TASK_ANY, &tokenize.model, &error) != STATUS_OK)
         return cli_fail(name, &error);
     tokenize.tokenizer.tokenizer = &tokenize.model->tokenizer;
     tokenize.tokenizer.options =

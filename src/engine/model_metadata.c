@@ -27,7 +27,7 @@ static struct tensor_form form_of(const char *type, const char *layout, size_t r
 }
 
 const json_t *model_entry(const struct model *model) {
-    return json_array_get(json_object_get(model->metadata, "models"), 0);
+    return json_array_get(json_object_get(model->metadata, "models"), model->number);
 }
 
 static const json_t *find_entry(struct tensor_table *table, const char *name) {
@@ -395,24 +395,82 @@ static enum status read_model(struct model *model, const json_t *entry, struct e
 }
 
 enum status model_read_metadata(struct model *model, struct error *error) {
+    return read_model(model, model_entry(model), error);
+}
+
+static const char *name_of(const json_t *models, size_t number) {
+    const char *name = json_string_value(json_object_get(json_array_get(models, number), "name"));
+    return name != NULL ? name : "";
+}
+
+/* Each model's own members are checked when it is opened. */
+static enum status check_models(const json_t *models, struct error *error) {
+    size_t count = json_array_size(models);
+    if (count == 0)
+        return error_set(error, STATUS_INVALID_DATA, "metadata: there are no models");
+    if (count > MODEL_MAX_PER_EMBER)
+        return error_set(error, STATUS_INVALID_DATA, "metadata: there are %zu models, expected at most %u",
+                         count, MODEL_MAX_PER_EMBER);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t earlier = 0; earlier < i; earlier++) {
+            if (strcmp(name_of(models, i), name_of(models, earlier)) == 0)
+                return error_set(error, STATUS_INVALID_DATA, "metadata: two models are named \"%.127s\"",
+                                 name_of(models, i));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status metadata_open(const struct ember *ember, json_t **metadata, struct error *error) {
     struct bytes section;
-    enum status status = ember_find(&model->ember, "metadata", &section, error);
+    *metadata = NULL;
+    enum status status = ember_find(ember, "metadata", &section, error);
     if (status == STATUS_OK)
-        status =
-            json_parse(section, "metadata", METADATA_MAX_SIZE, JSON_NUMBERS_EXACT, &model->metadata, error);
+        status = json_parse(section, "metadata", METADATA_MAX_SIZE, JSON_NUMBERS_EXACT, metadata, error);
     uint32_t format;
     if (status == STATUS_OK)
-        status = json_require_u32(model->metadata, "metadata", "format", 1, UINT32_MAX, &format, error);
+        status = json_require_u32(*metadata, "metadata", "format", 1, UINT32_MAX, &format, error);
     if (status != STATUS_OK)
         return status;
     if (format != METADATA_FORMAT)
         return error_set(error, STATUS_UNSUPPORTED, "metadata format %u is not supported, expected %u",
                          format, METADATA_FORMAT);
     json_t *models;
-    status = json_require_member(model->metadata, "metadata", "models", JSON_ARRAY, &models, error);
-    if (status != STATUS_OK)
-        return status;
-    if (json_array_size(models) == 0)
-        return error_set(error, STATUS_INVALID_DATA, "metadata: there are no models");
-    return read_model(model, json_array_get(models, 0), error);
+    status = json_require_member(*metadata, "metadata", "models", JSON_ARRAY, &models, error);
+    return status == STATUS_OK ? check_models(models, error) : status;
+}
+
+size_t metadata_model_count(const json_t *metadata) {
+    return json_array_size(json_object_get(metadata, "models"));
+}
+
+bool metadata_suits(enum model_kind kind, enum model_task task) {
+    return task == MODEL_TASK_ANY || (task == MODEL_TASK_RERANK) == (kind == MODEL_CROSS_ENCODER);
+}
+
+static enum status unknown_name(const json_t *models, const char *name, struct error *error) {
+    char there[256] = "";
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        size_t used = strlen(there);
+        snprintf(there + used, sizeof there - used, "%s%s", i == 0 ? "" : ", ", name_of(models, i));
+    }
+    return error_set(error, STATUS_NOT_FOUND, "the ember has no model \"%.127s\"; there is %s", name, there);
+}
+
+enum status metadata_choose(const json_t *metadata, const char *name, enum model_task task, size_t *number,
+                            struct error *error) {
+    const json_t *models = json_object_get(metadata, "models");
+    *number = 0;
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        enum model_kind kind = MODEL_CROSS_ENCODER;
+        const char *kind_name = json_string_value(json_object_get(json_array_get(models, i), "kind"));
+        bool found = name != NULL ? strcmp(name_of(models, i), name) == 0
+                                  : kind_name != NULL && model_kind_from_name(kind_name, &kind) &&
+                                        metadata_suits(kind, task);
+        if (found) {
+            *number = i;
+            return STATUS_OK;
+        }
+    }
+    return name == NULL ? STATUS_OK : unknown_name(models, name, error);
 }

@@ -4,8 +4,12 @@
 #include "engine/session.h"
 #include "formats/json_reader.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
 
 /* Sums over all outputs of all items. */
 struct comparison {
@@ -89,60 +93,144 @@ static enum status find_golden(const struct model *model, json_t **items, const 
     return model_find_rows_f32(model, tensor, count, report->outputs, expected, error);
 }
 
-static enum status run_items(struct session *session, const struct model *model, const json_t *items,
-                             const float *expected, float *outputs, struct selftest_report *report,
-                             struct error *error) {
-    struct comparison comparison = {.lowest_cosine = 1};
-    for (size_t i = 0; i < report->items; i++) {
-        enum status status = run_item(session, model, json_array_get(items, i), outputs, error);
-        if (status != STATUS_OK)
-            return error_add_context(error, status, "self-test item %zu", i);
-        compare(&comparison, outputs, expected + i * report->outputs, report->outputs);
-    }
-    report->deviation = sqrt(comparison.difference_squared / comparison.expected_squared);
-    report->limit =
-        model->precision == PRECISION_INT8 ? SELFTEST_MAX_DEVIATION_INT8 : SELFTEST_MAX_DEVIATION_F32;
-    report->largest_difference = comparison.largest_difference;
-    report->lowest_cosine = comparison.lowest_cosine;
-    report->kernels = session_kernels(session)->name;
-    report->passed = report->deviation <= report->limit;
+/* A test under way: what it compares with. */
+struct selftest {
+    const struct model *model;
+    struct session *session; /* owned */
+    json_t *items;
+    const float *expected; /* [items][outputs] */
+    float *outputs;        /* owned, [outputs] */
+};
+
+static void close_test(struct selftest *test) {
+    free(test->outputs);
+    session_destroy(test->session);
+}
+
+/* On failure too, close_test releases what there is. */
+static enum status open_test(const struct model *model, const struct kernels *kernels, struct selftest *test,
+                             struct selftest_report *report, struct error *error) {
+    *test = (struct selftest){.model = model};
+    *report = (struct selftest_report){0};
+    memcpy(report->model, model->name, sizeof report->model);
+    enum status status = find_golden(model, &test->items, &test->expected, report, error);
+    const struct session_options options = {.kernels = kernels};
+    if (status == STATUS_OK)
+        status = session_create(model, &options, &test->session, error);
+    if (status != STATUS_OK)
+        return status;
+    report->kernels = session_kernels(test->session)->name;
+    test->outputs = calloc(report->outputs, sizeof *test->outputs);
+    if (test->outputs == NULL)
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the self-test");
     return STATUS_OK;
 }
 
-enum status selftest_run(const struct model *model, const struct kernels *kernels,
-                         struct selftest_report *report, struct error *error) {
-    *report = (struct selftest_report){0};
-    json_t *items;
-    const float *expected;
-    struct session *session = NULL;
-    float *outputs = NULL;
-    enum status status = find_golden(model, &items, &expected, report, error);
+uint64_t selftest_digest(const float *outputs, size_t count) {
+    return XXH3_64bits(outputs, count * sizeof *outputs);
+}
+
+static enum status compare_digest(const json_t *item, const float *outputs, struct selftest_report *report,
+                                  struct error *error) {
+    if (!json_has(item, "bits"))
+        return STATUS_OK;
+    const char *stored;
+    char found[17];
+    enum status status = json_require_string(item, "metadata: golden item", "bits", &stored, error);
     if (status != STATUS_OK)
         return status;
-    struct session_options options = {.kernels = kernels};
-    status = session_create(model, &options, &session, error);
-    if (status != STATUS_OK)
-        goto cleanup;
-    outputs = calloc(report->outputs, sizeof *outputs);
-    if (outputs == NULL) {
-        status = error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the self-test");
-        goto cleanup;
+    snprintf(found, sizeof found, "%016" PRIx64, selftest_digest(outputs, report->outputs));
+    report->digests++;
+    report->equal_digests += strcmp(stored, found) == 0;
+    return STATUS_OK;
+}
+
+static size_t item_size(const json_t *item) {
+    return json_string_length(json_object_get(item, "query")) +
+           json_string_length(json_object_get(item, "passage")) +
+           json_string_length(json_object_get(item, "text"));
+}
+
+/* Whether an item is among the `most` shortest; of equal ones the first counts as shorter. */
+static bool is_among_shortest(const json_t *items, size_t number, uint32_t most) {
+    size_t size = item_size(json_array_get(items, number));
+    uint32_t shorter = 0;
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        size_t other = item_size(json_array_get(items, i));
+        shorter += other < size || (other == size && i < number);
     }
-    status = run_items(session, model, items, expected, outputs, report, error);
-cleanup:
-    free(outputs);
-    session_destroy(session);
+    return shorter < most;
+}
+
+static void conclude(const struct model *model, const struct comparison *comparison,
+                     struct selftest_report *report) {
+    report->deviation = sqrt(comparison->difference_squared / comparison->expected_squared);
+    report->limit =
+        model->precision == PRECISION_INT8 ? SELFTEST_MAX_DEVIATION_INT8 : SELFTEST_MAX_DEVIATION_F32;
+    report->largest_difference = comparison->largest_difference;
+    report->lowest_cosine = comparison->lowest_cosine;
+    report->passed = report->deviation <= report->limit && report->equal_digests == report->digests;
+}
+
+static enum status run_items(struct selftest *test, uint32_t most, struct selftest_report *report,
+                             struct error *error) {
+    struct comparison comparison = {.lowest_cosine = 1};
+    size_t count = json_array_size(test->items);
+    report->items = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(test->items, i);
+        if (most != 0 && !is_among_shortest(test->items, i, most))
+            continue;
+        enum status status = run_item(test->session, test->model, item, test->outputs, error);
+        if (status == STATUS_OK)
+            status = compare_digest(item, test->outputs, report, error);
+        if (status != STATUS_OK)
+            return error_add_context(error, status, "self-test item %zu", i);
+        compare(&comparison, test->outputs, test->expected + i * report->outputs, report->outputs);
+        report->items++;
+    }
+    conclude(test->model, &comparison, report);
+    return STATUS_OK;
+}
+
+enum status selftest_run(const struct model *model, const struct kernels *kernels, uint32_t most,
+                         struct selftest_report *report, struct error *error) {
+    struct selftest test;
+    enum status status = open_test(model, kernels, &test, report, error);
+    if (status == STATUS_OK)
+        status = run_items(&test, most, report, error);
+    close_test(&test);
     return status;
 }
 
-enum status selftest_run_file(const char *path, const struct kernels *kernels, struct selftest_report *report,
-                              struct error *error) {
-    struct model *model;
-    struct model_options options = {.verify_checksums = true};
-    enum status status = model_open(path, &options, &model, error);
-    if (status != STATUS_OK)
-        return status;
-    status = selftest_run(model, kernels, report, error);
-    model_close(model);
+enum status selftest_require_passed(const struct selftest_report *report, struct error *error) {
+    if (report->passed)
+        return STATUS_OK;
+    if (!(report->deviation <= report->limit))
+        return error_set(error, STATUS_INTERNAL,
+                         "%s computes wrong here: its outputs deviate by %.3g from the float32 reference, at "
+                         "most %.3g is expected (%u golden texts, %s)",
+                         report->model, report->deviation, report->limit, report->items, report->kernels);
+    return error_set(
+        error, STATUS_INTERNAL,
+        "%s computes wrong here: the outputs of %u of %u golden texts are not, to the bit, those "
+        "that were stored when the ember was baked (%s)",
+        report->model, report->digests - report->equal_digests, report->digests, report->kernels);
+}
+
+enum status selftest_digests(const struct model *model, uint64_t *digests, size_t capacity, size_t *count,
+                             struct error *error) {
+    struct selftest test;
+    struct selftest_report report;
+    *count = 0;
+    enum status status = open_test(model, NULL, &test, &report, error);
+    if (status == STATUS_OK && report.items > capacity)
+        status = error_set(error, STATUS_INTERNAL, "%u golden texts, room for %zu", report.items, capacity);
+    while (status == STATUS_OK && *count < report.items) {
+        status = run_item(test.session, model, json_array_get(test.items, *count), test.outputs, error);
+        if (status == STATUS_OK)
+            digests[(*count)++] = selftest_digest(test.outputs, report.outputs);
+    }
+    close_test(&test);
     return status;
 }

@@ -29,17 +29,32 @@ struct selftest_report {
     double
         lowest_cosine; /* of an embedder: between found and expected, the worst item; 1 for a cross-encoder */
     const char *kernels; /* the instruction set used */
+    char model[128];     /* its name */
+    /* Items with a digest of the outputs that were computed at the bake, and those of them whose outputs have
+     * the same digest now. Every level gives the same bits, so they must all. */
+    uint32_t digests, equal_digests;
     bool passed;
 };
 
-/* Runs the golden texts of an open model. kernels may be NULL: the best the CPU has. A deviation beyond the
- * limit is not an error but report->passed == false; an ember without golden outputs is STATUS_NOT_FOUND. */
-MUST_CHECK enum status selftest_run(const struct model *model, const struct kernels *kernels,
+/* XXH3-64 of outputs, as they lie in memory: what an ember stores of each golden item's exact bits. */
+uint64_t selftest_digest(const float *outputs, size_t count);
+
+/* The golden items that a server runs before it says that it is ready: the shortest. */
+#define SELFTEST_START_ITEMS 2u
+
+/* Runs the golden texts of an open model: all, or the `most` shortest when most is not 0. kernels may be
+ * NULL: the best the CPU has. A deviation beyond the limit is not an error but report->passed == false; an
+ * ember without golden outputs is STATUS_NOT_FOUND. */
+MUST_CHECK enum status selftest_run(const struct model *model, const struct kernels *kernels, uint32_t most,
                                     struct selftest_report *report, struct error *error);
 
-/* Opens the ember with every checksum verified, then selftest_run. */
-MUST_CHECK enum status selftest_run_file(const char *path, const struct kernels *kernels,
-                                         struct selftest_report *report, struct error *error);
+/* STATUS_INTERNAL with a message that says what differs, when the self-test did not pass. */
+MUST_CHECK enum status selftest_require_passed(const struct selftest_report *report, struct error *error);
+
+/* Runs every golden text of the model and writes the digests [capacity] of the outputs; *count is how many
+ * there are. */
+MUST_CHECK enum status selftest_digests(const struct model *model, uint64_t *digests, size_t capacity,
+                                        size_t *count, struct error *error);
 
 /* Runs one item (a pair for a cross-encoder, else passage alone) and writes its outputs, for those who have a
  * session already; used by the bake to make the golden outputs. */

@@ -37,7 +37,9 @@ enum status ember_writer_begin_section(struct ember_writer *writer, const char *
     if (status != STATUS_OK)
         return status;
     writer->section_start = writer->file->position;
-    memcpy(writer->table + writer->section_count * EMBER_ENTRY_SIZE, name, length);
+    unsigned char *entry = writer->table + writer->section_count * EMBER_ENTRY_SIZE;
+    memset(entry, 0, EMBER_ENTRY_SIZE);
+    memcpy(entry, name, length);
     if (XXH3_64bits_reset(writer->hash_state) != XXH_OK)
         return error_set(error, STATUS_INTERNAL, "the checksum of section \"%s\" could not be begun", name);
     return STATUS_OK;
@@ -70,6 +72,27 @@ void ember_writer_end_section(struct ember_writer *writer) {
     writer->section_count++;
 }
 
+enum status ember_writer_mark(struct ember_writer *writer, struct error *error) {
+    if (writer->mark.hash_state == NULL)
+        writer->mark.hash_state = XXH3_createState();
+    if (writer->mark.hash_state == NULL)
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory to write an ember");
+    XXH3_copyState(writer->mark.hash_state, writer->hash_state);
+    writer->mark.position = writer->file->position;
+    writer->mark.section_start = writer->section_start;
+    writer->mark.section_count = writer->section_count;
+    return STATUS_OK;
+}
+
+enum status ember_writer_rewind(struct ember_writer *writer, struct error *error) {
+    if (writer->mark.hash_state == NULL || writer->mark.position > writer->file->position)
+        return error_set(error, STATUS_INTERNAL, "an ember's writer has no mark to go back to");
+    XXH3_copyState(writer->hash_state, writer->mark.hash_state);
+    writer->section_start = writer->mark.section_start;
+    writer->section_count = writer->mark.section_count;
+    return file_writer_rewind(writer->file, writer->mark.position, error);
+}
+
 enum status ember_writer_finish(struct ember_writer *writer, struct error *error) {
     if (writer->section_count != writer->planned_sections)
         return error_set(error, STATUS_INTERNAL, "an ember of %u sections has only %u",
@@ -90,5 +113,7 @@ enum status ember_writer_finish(struct ember_writer *writer, struct error *error
 void ember_writer_free(struct ember_writer *writer) {
     if (writer->hash_state != NULL)
         (void)XXH3_freeState(writer->hash_state);
+    if (writer->mark.hash_state != NULL)
+        (void)XXH3_freeState(writer->mark.hash_state);
     *writer = (struct ember_writer){0};
 }

@@ -17,6 +17,11 @@ struct ember_writer {
     uint64_t section_start; /* in the file; of the open section */
     void *hash_state;       /* owned; of the open section */
     uint32_t planned_sections;
+    struct {
+        uint64_t position, section_start;
+        uint32_t section_count;
+        void *hash_state; /* owned */
+    } mark;
 };
 
 /* planned_sections: how many will be written, at most EMBER_MAX_SECTIONS. The file must be empty and outlive
@@ -34,6 +39,11 @@ MUST_CHECK enum status ember_writer_align(struct ember_writer *writer, struct er
 /* Bytes written to the open section. */
 uint64_t ember_writer_position(const struct ember_writer *writer);
 void ember_writer_end_section(struct ember_writer *writer);
+
+/* Remembers this place, in a section or between two; one place at a time. */
+MUST_CHECK enum status ember_writer_mark(struct ember_writer *writer, struct error *error);
+/* Goes back to it, as if nothing had been written since; also after ember_writer_finish. */
+MUST_CHECK enum status ember_writer_rewind(struct ember_writer *writer, struct error *error);
 
 /* Writes the header and the table; the caller then commits the file. */
 MUST_CHECK enum status ember_writer_finish(struct ember_writer *writer, struct error *error);

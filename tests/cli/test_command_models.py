@@ -114,3 +114,46 @@ def test_bench_measures_beside_the_peak(run, cross_encoder, embedder, threads):
 def test_bench_refuses_what_the_model_cannot_do(refuse, embedder):
     assert "the model takes at most 128" in refuse("bench", "--model", embedder, "--tokens", 256)
     assert "whole number" in refuse("bench", "--model", embedder, "--tokens", 2, status=2)
+
+
+@pytest.fixture(scope="module")
+def both(run, cross_encoder_directory, embedder_directory, tmp_path_factory):
+    """An ember of both small models, the embedder first."""
+    ember = tmp_path_factory.mktemp("both") / "both.ember"
+    result = run("bake", "--model", embedder_directory, "--model", cross_encoder_directory, "--name", "vectors",
+                 "--name", "scores", "--output", ember, "--precision", "f32", "--quiet")
+    reports = json_lines(result.stdout)
+    assert [report["name"] for report in reports] == ["vectors", "scores"]
+    assert all(report["selftest"]["passed"] and report["selftest"]["bits_equal"] for report in reports)
+    return ember
+
+
+def test_several_models_are_inspected_and_tested(run, refuse, both):
+    (inspected,) = json_lines(run("inspect", both, "--verify").stdout)
+    assert [(model["name"], model["kind"]) for model in inspected["metadata"]["models"]] == [
+        ("vectors", "embedder"), ("scores", "cross-encoder")]
+    reports = json_lines(run("selftest", "--model", both).stdout)
+    assert [report["model"] for report in reports] == ["vectors", "scores"]
+    (report,) = json_lines(run("selftest", "--model", both, "--model-name", "scores").stdout)
+    assert report["model"] == "scores" and report["bits_equal"] is True
+    assert "there is vectors, scores" in refuse("selftest", "--model", both, "--model-name", "other")
+
+
+def test_a_command_takes_the_model_of_its_task(run, refuse, both, cross_encoder, embedder):
+    query, texts = ("--query", "what is it"), b"one\ntwo words\n"
+    expected = run("rerank", "--model", cross_encoder, *query, input=texts).stdout
+    assert run("rerank", "--model", both, *query, input=texts).stdout == expected
+    assert run("rerank", "--model", both, "--model-name", "scores", *query, input=texts).stdout == expected
+    by_cosine = run("rerank", "--model", embedder, *query, input=texts).stdout
+    assert run("rerank", "--model", both, "--model-name", "vectors", *query, input=texts).stdout == by_cosine
+    expected = run("embed", "--model", embedder, input=texts).stdout
+    assert run("embed", "--model", both, input=texts).stdout == expected
+    assert "embed needs an embedder" in refuse("embed", "--model", both, "--model-name", "scores", input=texts)
+    assert run("tokenize", "--model", both, "--model-name", "scores", input=texts).stdout
+
+
+def test_bake_refuses_models_it_cannot_keep_apart(refuse, embedder_directory, tmp_path):
+    same = ("--model", embedder_directory, "--model", embedder_directory, "--output", tmp_path / "x.ember", "--quiet")
+    assert "name them apart" in refuse("bake", *same)
+    assert "more --name than --model" in refuse("bake", *same, *["--name", "n"] * 3, status=2)
+    assert "at most 8 models" in refuse("bake", *same, *["--model", embedder_directory] * 7, status=2)

@@ -33,7 +33,8 @@ static struct rescoldo_model *bake(struct fixture *fixture, enum model_kind kind
     struct test_directory source = test_directory_create();
     const struct tiny_model tiny = {.kind = kind, .prefix = ""};
     tiny_model_write(&source, &tiny);
-    struct bake_options options = {.model = source.path, .output = test_path(&fixture->directory, name)};
+    struct bake_options options = {.models = {{.path = source.path}},
+                                   .output = test_path(&fixture->directory, name)};
     struct bake_report report;
     struct error error;
     if (bake_run(&options, &report, &error) != STATUS_OK)

@@ -20,7 +20,7 @@ static void bake(const struct bake_options *options) {
     struct error error = {0};
     if (bake_run(options, &report, &error) != STATUS_OK)
         fail_msg("%s", error.message);
-    assert_true(report.selftest.passed);
+    assert_true(report.models[0].selftest.passed);
     bake_report_free(&report);
 }
 
@@ -28,7 +28,7 @@ static void bake_tiny(const struct tiny_model *tiny, enum precision precision, c
     struct test_directory directory = test_directory_create();
     tiny_model_write(&directory, tiny);
     struct bake_options options = {
-        .model = directory.path, .output = output, .name = "tiny", .precision = precision};
+        .models = {{directory.path, "tiny"}}, .output = output, .precision = precision};
     bake(&options);
     test_directory_remove(&directory);
 }
@@ -131,20 +131,21 @@ static void a_report_says_what_quantization_cost(void **state) {
     (void)state;
     struct test_directory source = test_directory_create(), target = test_directory_create();
     tiny_model_write(&source, &cross_encoder);
-    struct bake_options options = {.model = source.path, .output = test_path(&target, "tiny.ember")};
+    struct bake_options options = {.models = {{.path = source.path}},
+                                   .output = test_path(&target, "tiny.ember")};
     struct bake_report report;
     assert_int_equal(bake_run(&options, &report, NULL), STATUS_OK);
-    assert_int_equal(report.tensor_error_count, 1 + 2 * 4);
-    for (size_t i = 0; i < report.tensor_error_count; i++) {
+    assert_int_equal(report.models[0].tensor_error_count, 1 + 2 * 4);
+    for (size_t i = 0; i < report.models[0].tensor_error_count; i++) {
         /* Uniform weights: steps of 1/127 of the largest give 1/(127 sqrt 4) of the root mean square. A layer
          * whose inputs are balanced gives up precision in columns whose activations are small. */
-        const struct bake_tensor_error *found = &report.tensor_errors[i];
+        const struct bake_tensor_error *found = &report.models[0].tensor_errors[i];
         bool balanced =
             strstr(found->tensor, "embeddings") == NULL && strstr(found->tensor, "attention_output") == NULL;
         assert_true(found->relative_error > 0.002 && found->relative_error < (balanced ? 0.03 : 0.008));
     }
-    assert_string_equal(report.tensor_errors[0].tensor, "embeddings.word");
-    assert_string_equal(report.name, strrchr(source.path, '/') + 1);
+    assert_string_equal(report.models[0].tensor_errors[0].tensor, "embeddings.word");
+    assert_string_equal(report.models[0].name, strrchr(source.path, '/') + 1);
     bake_report_free(&report);
     test_directory_remove(&source);
     test_directory_remove(&target);
@@ -154,7 +155,8 @@ static void a_report_says_what_quantization_cost(void **state) {
 static void assert_refused(const struct test_directory *source, enum status expected,
                            const char *part_of_message) {
     struct test_directory target = test_directory_create();
-    struct bake_options options = {.model = source->path, .output = test_path(&target, "tiny.ember")};
+    struct bake_options options = {.models = {{.path = source->path}},
+                                   .output = test_path(&target, "tiny.ember")};
     struct bake_report report;
     struct error error = {0};
     assert_int_equal(bake_run(&options, &report, &error), expected);
@@ -286,7 +288,7 @@ static void a_cancelled_bake_leaves_nothing(void **state) {
     int after = 0;
     for (; status != STATUS_OK; after++) {
         struct stopper stopper = {.after = after};
-        struct bake_options options = {.model = source.path,
+        struct bake_options options = {.models = {{.path = source.path}},
                                        .output = test_path(&target, "tiny.ember"),
                                        .progress = {stop, &stopper, &stopper.cancel}};
         struct bake_report report;
@@ -320,7 +322,7 @@ static void a_killed_bake_keeps_the_old_ember(void **state) {
         assert_true(child >= 0);
         if (child == 0) {
             int left = at;
-            struct bake_options options = {.model = source.path,
+            struct bake_options options = {.models = {{.path = source.path}},
                                            .output = test_path(&target, "tiny.ember"),
                                            .progress = {kill_self, &left, NULL}};
             struct bake_report report;
@@ -339,6 +341,104 @@ static void a_killed_bake_keeps_the_old_ember(void **state) {
     test_directory_remove(&target);
 }
 
+/* What one model computes must not depend on what else lies in the ember. */
+static void assert_same_model(const char *alone, const char *together, const char *name) {
+    struct model *a, *b;
+    const struct model_options options = {.verify_checksums = true, .name = name};
+    assert_int_equal(model_open(alone, &options, &a, NULL), STATUS_OK);
+    assert_int_equal(model_open(together, &options, &b, NULL), STATUS_OK);
+    uint64_t digests[2][SELFTEST_MAX_ITEMS];
+    size_t counts[2];
+    assert_int_equal(selftest_digests(a, digests[0], SELFTEST_MAX_ITEMS, &counts[0], NULL), STATUS_OK);
+    assert_int_equal(selftest_digests(b, digests[1], SELFTEST_MAX_ITEMS, &counts[1], NULL), STATUS_OK);
+    assert_int_equal(counts[0], counts[1]);
+    assert_memory_equal(digests[0], digests[1], counts[0] * sizeof(uint64_t));
+    model_close(a);
+    model_close(b);
+}
+
+/* A cross-encoder, an embedder, and the embedder once more: the encoders have equal weights, and so does all
+ * of the third. */
+static void models_share_what_is_equal(void **state) {
+    (void)state;
+    struct test_directory first = test_directory_create(), second = test_directory_create(),
+                          target = test_directory_create();
+    tiny_model_write(&first, &cross_encoder);
+    tiny_model_write(&second, &embedder);
+    const struct bake_options alone[] = {
+        {.precision = PRECISION_F32,
+         .models = {{first.path, "ranker"}},
+         .output = test_path(&target, "ranker.ember")},
+        {.precision = PRECISION_F32,
+         .models = {{second.path, "embedder"}},
+         .output = test_path(&target, "embedder.ember")},
+    };
+    const struct bake_options together = {
+        .precision = PRECISION_F32,
+        .models = {{first.path, "ranker"}, {second.path, "embedder"}, {second.path, "again"}},
+        .output = test_path(&target, "together.ember"),
+    };
+    struct bake_report report;
+    uint64_t ranker_weights = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bake_run(&alone[i], &report, NULL), STATUS_OK);
+        ranker_weights = i == 0 ? report.weights_bytes : ranker_weights;
+        bake_report_free(&report);
+    }
+    assert_int_equal(bake_run(&together, &report, NULL), STATUS_OK);
+    assert_int_equal(report.model_count, 3);
+    assert_int_equal(report.models[0].shared_bytes, 0);
+    assert_true(report.models[1].shared_bytes > 0);
+    /* Beyond the ranker's: the golden vectors of the embedder. */
+    assert_true(report.weights_bytes < ranker_weights + ranker_weights / 50);
+    assert_true(report.models[2].shared_bytes > report.models[1].shared_bytes);
+    for (int i = 0; i < 3; i++)
+        assert_true(report.models[i].selftest.passed && report.models[i].selftest.digests == 10);
+    bake_report_free(&report);
+    assert_same_model(alone[0].output, together.output, "ranker");
+    assert_same_model(alone[1].output, together.output, "embedder");
+    struct model_list list;
+    assert_int_equal(model_list_open(together.output, NULL, &list, NULL), STATUS_OK);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.models[0]->ember.section_count, 3);
+    assert_ptr_equal(list.models[0]->layers[0].output.panels_f32,
+                     list.models[1]->layers[0].output.panels_f32);
+    assert_ptr_equal(model_list_for_task(&list, MODEL_TASK_RERANK), list.models[0]);
+    assert_ptr_equal(model_list_for_task(&list, MODEL_TASK_EMBED), list.models[1]);
+    assert_ptr_equal(model_list_find(&list, "again"), list.models[2]);
+    assert_null(model_list_find(&list, "other"));
+    model_list_close(&list);
+    test_directory_remove(&first);
+    test_directory_remove(&second);
+    test_directory_remove(&target);
+}
+
+static void models_of_one_name_are_refused(void **state) {
+    (void)state;
+    struct test_directory source = test_directory_create(), target = test_directory_create();
+    tiny_model_write(&source, &embedder);
+    const struct bake_options options = {.models = {{source.path, NULL}, {source.path, NULL}},
+                                         .output = test_path(&target, "twice.ember")};
+    struct bake_report report;
+    struct error error = {0};
+    assert_int_equal(bake_run(&options, &report, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "name them apart"));
+    bake_report_free(&report);
+    assert_int_equal(test_directory_count(&target), 0);
+    test_directory_remove(&source);
+    test_directory_remove(&target);
+}
+
+static enum status run_selftest(const char *path, struct selftest_report *report, struct error *error) {
+    struct model *model;
+    const struct model_options options = {.verify_checksums = true};
+    enum status status = model_open(path, &options, &model, error);
+    if (status == STATUS_OK)
+        status = selftest_run(model, NULL, 0, report, error);
+    model_close(model);
+    return status;
+}
+
 static void the_selftest_notices_an_altered_ember(void **state) {
     (void)state;
     struct test_directory directory = test_directory_create();
@@ -347,7 +447,7 @@ static void the_selftest_notices_an_altered_ember(void **state) {
     struct selftest_report report;
     struct error error;
     bake_tiny(&cross_encoder, PRECISION_INT8, path);
-    assert_int_equal(selftest_run_file(path, NULL, &report, NULL), STATUS_OK);
+    assert_int_equal(run_selftest(path, &report, NULL), STATUS_OK);
     assert_true(report.passed && report.items == 10 && report.outputs == 1 &&
                 report.deviation < report.limit);
 
@@ -360,13 +460,13 @@ static void the_selftest_notices_an_altered_ember(void **state) {
     content.data[weights.data - content.data] ^= 1;
     test_write(&directory, "altered.ember", buffer_bytes(&content));
     buffer_free(&content);
-    assert_int_equal(selftest_run_file(test_path(&directory, "altered.ember"), NULL, &report, &error),
+    assert_int_equal(run_selftest(test_path(&directory, "altered.ember"), &report, &error),
                      STATUS_INVALID_DATA);
     assert_non_null(strstr(error.message, "section \"weights\""));
     test_directory_remove(&directory);
 }
 
-/* Without the compensation of one layer an int8 model computes something else; no checksum says so here. */
+/* With one layer's scales altered a model computes something else; no checksum says so here. */
 static void the_selftest_notices_a_layer_that_computes_wrongly(void **state) {
     (void)state;
     struct test_directory directory = test_directory_create();
@@ -381,13 +481,27 @@ static void the_selftest_notices_a_layer_that_computes_wrongly(void **state) {
     struct model *model;
     struct selftest_report report;
     assert_int_equal(model_open_bytes(bytes_of(file, content.size), "tiny", NULL, &model, NULL), STATUS_OK);
-    assert_int_equal(selftest_run(model, NULL, &report, NULL), STATUS_OK);
+    assert_int_equal(selftest_run(model, NULL, 0, &report, NULL), STATUS_OK);
     assert_true(report.passed);
+    /* The last bit of one scale: far less than quantization costs, but not the same bits. Every instruction
+     * set reads the scales; compensations only those whose activations are unsigned. */
     const struct linear *linear = &model->layers[1].query_key_value;
-    memset(file + ((const unsigned char *)linear->compensation - file), 0, linear->outputs * sizeof(int32_t));
-    assert_int_equal(selftest_run(model, NULL, &report, NULL), STATUS_OK);
+    unsigned char *scales = file + ((const unsigned char *)linear->scales - file);
+    for (unsigned i = 0; i < TINY_HIDDEN; i++)
+        scales[4 * (2 * TINY_HIDDEN + i)] ^= 1;
+    assert_int_equal(selftest_run(model, NULL, 0, &report, NULL), STATUS_OK);
     assert_false(report.passed);
+    assert_true(report.deviation <= report.limit && report.equal_digests < report.digests);
+    struct error error = {0};
+    assert_int_equal(selftest_require_passed(&report, &error), STATUS_INTERNAL);
+    assert_non_null(strstr(error.message, "to the bit"));
+    memset(scales, 0, linear->outputs * sizeof(float));
+    assert_int_equal(selftest_run(model, NULL, SELFTEST_START_ITEMS, &report, NULL), STATUS_OK);
+    assert_false(report.passed);
+    assert_int_equal(report.items, SELFTEST_START_ITEMS);
     assert_true(report.deviation > report.limit);
+    assert_int_equal(selftest_require_passed(&report, &error), STATUS_INTERNAL);
+    assert_non_null(strstr(error.message, "deviate by"));
     model_close(model);
     free(file);
     buffer_free(&content);
@@ -406,6 +520,8 @@ int main(void) {
         cmocka_unit_test(published_scores_are_checked),
         cmocka_unit_test(a_cancelled_bake_leaves_nothing),
         cmocka_unit_test(a_killed_bake_keeps_the_old_ember),
+        cmocka_unit_test(models_share_what_is_equal),
+        cmocka_unit_test(models_of_one_name_are_refused),
         cmocka_unit_test(the_selftest_notices_an_altered_ember),
         cmocka_unit_test(the_selftest_notices_a_layer_that_computes_wrongly),
     };

@@ -29,7 +29,7 @@ static int bake_fixture(void **state) {
     fixture->directory = test_directory_create();
     const struct tiny_model tiny = {.kind = MODEL_CROSS_ENCODER, .prefix = "bert."};
     tiny_model_write(&fixture->directory, &tiny);
-    struct bake_options options = {.model = fixture->directory.path,
+    struct bake_options options = {.models = {{.path = fixture->directory.path}},
                                    .output = test_path(&fixture->directory, "tiny.ember")};
     struct bake_report report;
     assert_int_equal(bake_run(&options, &report, NULL), STATUS_OK);
@@ -133,6 +133,62 @@ static void the_fixture_opens_rebuilt(void **state) {
         STATUS_OK)
         fail_msg("%s", error.message);
     free(text);
+}
+
+/* Opens the fixture with its model listed several times under names made from the number, and one member of
+ * the last set; all of its models, or the named one. */
+static enum status open_several(const struct fixture *fixture, size_t count, const char *names,
+                                const char *wanted, struct error *error) {
+    json_t *metadata = json_deep_copy(fixture->metadata);
+    json_t *models = json_object_get(metadata, "models");
+    for (size_t i = 1; i < count; i++)
+        assert_int_equal(json_array_append_new(models, json_deep_copy(json_array_get(models, 0))), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(json_object_set_new(json_array_get(models, i), "name", json_stringn(names + i, 1)),
+                         0);
+    if (wanted != NULL && *wanted == '!')
+        assert_int_equal(json_object_set_new(json_object_get(json_array_get(models, count - 1), "shape"),
+                                             "layers", json_integer(3)),
+                         0);
+    char *text = json_dumps(metadata, JSON_COMPACT);
+    assert_non_null(text);
+    struct file_mapping mapping =
+        rebuild(fixture, bytes_of_string(text), section_of(fixture->file.bytes, "tokenizer"));
+    enum status status;
+    if (wanted != NULL && *wanted != '!') {
+        struct model *model;
+        const struct model_options options = {.name = wanted};
+        status = model_open_bytes(mapping.bytes, "test.ember", &options, &model, error);
+        if (status == STATUS_OK)
+            assert_string_equal(model->name, wanted);
+        model_close(model);
+    } else {
+        struct model_list list;
+        status = model_list_open_bytes(mapping.bytes, "test.ember", NULL, &list, error);
+        assert_int_equal(list.count, status == STATUS_OK ? count : 0);
+        model_list_close(&list);
+    }
+    file_unmap(&mapping);
+    free(text);
+    json_decref(metadata);
+    return status;
+}
+
+static void several_models_open_by_name_and_together(void **state) {
+    const struct fixture *f = *state;
+    struct error error = {0};
+    assert_int_equal(open_several(f, 3, "abc", NULL, &error), STATUS_OK);
+    assert_int_equal(open_several(f, 3, "abc", "c", &error), STATUS_OK);
+    assert_int_equal(open_several(f, MODEL_MAX_PER_EMBER, "abcdefgh", "h", &error), STATUS_OK);
+    assert_int_equal(open_several(f, 3, "abc", "d", &error), STATUS_NOT_FOUND);
+    assert_string_equal(error.message, "test.ember: the ember has no model \"d\"; there is a, b, c");
+    assert_int_equal(open_several(f, 3, "aba", "b", &error), STATUS_INVALID_DATA);
+    assert_non_null(strstr(error.message, "two models are named \"a\""));
+    assert_int_equal(open_several(f, MODEL_MAX_PER_EMBER + 1, "abcdefghi", "a", &error), STATUS_INVALID_DATA);
+    assert_non_null(strstr(error.message, "9 models, expected at most 8"));
+    /* The last one's tensors are not those of three layers. */
+    assert_int_equal(open_several(f, 2, "ab", "!", &error), STATUS_NOT_FOUND);
+    assert_non_null(strstr(error.message, "layers.2.query_key_value.weight"));
 }
 
 static void hostile_descriptions_are_refused(void **state) {
@@ -252,6 +308,7 @@ static void memory_that_is_not_aligned_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fixture_opens_rebuilt),
+        cmocka_unit_test(several_models_open_by_name_and_together),
         cmocka_unit_test(hostile_descriptions_are_refused),
         cmocka_unit_test(hostile_shapes_are_refused),
         cmocka_unit_test(hostile_tensors_are_refused),
