@@ -6,6 +6,8 @@ binary, source and precision and kept in build/test-models, so that a second run
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -15,6 +17,28 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 MODELS = REPOSITORY / "build" / "test-models"
+
+
+# The tests of a folder that share models which are slow to make run in one process.
+TOGETHER = {"engine"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist, the unit of distribution is the file or the folder; the longest go first."""
+    for item in items:
+        folder = item.path.parent.relative_to(REPOSITORY / "tests").parts
+        together = folder and folder[0] in TOGETHER
+        item.add_marker(pytest.mark.xdist_group(folder[0] if together else str(item.path)))
+    items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
+
+
+@contextlib.contextmanager
+def _alone():
+    """Of the processes that run tests beside each other, one at a time fetches and bakes."""
+    MODELS.mkdir(parents=True, exist_ok=True)
+    with open(MODELS / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +53,8 @@ def rescoldo() -> str:
 def all_minilm_directory() -> pathlib.Path:
     """The Hugging Face directory of sentence-transformers/all-MiniLM-L6-v2, checked by SHA-256."""
     directory = MODELS / "all-MiniLM-L6-v2"
-    subprocess.run([REPOSITORY / "models" / "fetch", "all-MiniLM-L6-v2", directory], check=True)
+    with _alone():
+        subprocess.run([REPOSITORY / "models" / "fetch", "all-MiniLM-L6-v2", directory], check=True)
     return directory
 
 
@@ -37,12 +62,13 @@ def _bake(rescoldo: str, directory: pathlib.Path, precision: str) -> pathlib.Pat
     with open(rescoldo, "rb") as binary:
         version = hashlib.file_digest(binary, "sha256").hexdigest()[:16]
     ember = MODELS / f"{directory.name}-{precision}-{version}.ember"
-    if not ember.exists():
-        for stale in MODELS.glob(f"{directory.name}-{precision}-*.ember"):
-            stale.unlink()
-        subprocess.run(
-            [rescoldo, "bake", "--model", directory, "--output", ember, "--precision", precision], check=True
-        )
+    with _alone():
+        if not ember.exists():
+            for stale in MODELS.glob(f"{directory.name}-{precision}-*.ember"):
+                stale.unlink()
+            subprocess.run(
+                [rescoldo, "bake", "--model", directory, "--output", ember, "--precision", precision], check=True
+            )
     return ember
 
 
