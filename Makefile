@@ -22,7 +22,8 @@ VENV ?= $(CURDIR)/build/venv
 UV_VERSION := 0.13.9
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-PACKAGES := libuv-static jansson libutf8proc libxxhash libmd
+LIBRARY_PACKAGES := jansson libutf8proc libxxhash libmd
+PACKAGES := libuv-static $(LIBRARY_PACKAGES)
 
 # Debian 13 packages llhttp as a library, Debian 12 its C source.
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
@@ -33,10 +34,12 @@ LLHTTP_OBJECTS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 endif
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(LLHTTP_CFLAGS)
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+LIBRARY_PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude $(CPPFLAGS)
 # No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
-CFLAGS_ALL := -std=c17 -O2 -g -fPIE -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
+# The same objects make the program and the shared library, none of whose functions can be interposed.
+CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
 LDFLAGS_ALL := -pthread -Wl,--gc-sections $(LDFLAGS)
 ifeq ($(SANITIZE),)
 # --wrap: see src/server/user_database.c.
@@ -94,6 +97,18 @@ $(BUILD)/installed/librescoldo.a: $(call object,$(API_SOURCES)) $(BUILD)/libresc
 	$(Q)$(CC) -r -nostdlib -o $(@D)/librescoldo.o $^
 	$(Q)objcopy --strip-debug --wildcard --keep-global-symbol='rescoldo_*' $(@D)/librescoldo.o
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(@D)/librescoldo.o
+
+# The shared library; src/api/librescoldo.map lists what it exports, with versions.
+SHARED_LIBRARY := librescoldo.so.$(VERSION)
+SONAME := librescoldo.so.$(firstword $(subst ., ,$(VERSION)))
+$(BUILD)/$(SHARED_LIBRARY): $(call object,$(API_SOURCES)) $(BUILD)/librescoldo.a src/api/librescoldo.map
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=src/api/librescoldo.map \
+	    -Wl,--no-undefined -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LIBRARY_PACKAGE_LIBS)
+
+$(BUILD)/installed/$(SHARED_LIBRARY): $(BUILD)/$(SHARED_LIBRARY)
+	@mkdir -p $(@D)
+	$(Q)objcopy --strip-unneeded $< $@
 
 # The program without main, for unit tests of the server and the command line.
 $(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
@@ -201,14 +216,42 @@ $(VENV)/requirements.txt: tests/requirements.txt
 	    '$(VENV)/bin/pip' install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
         '$(VENV)/bin/uv' pip install --quiet --python '$(VENV)/bin/python' --requirement $< && cp $< $@; fi
 
-install: all $(BUILD)/installed/librescoldo.a
+install: all $(BUILD)/installed/librescoldo.a $(BUILD)/installed/$(SHARED_LIBRARY)
 	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'
 	install -D -m 644 $(BUILD)/installed/librescoldo.a '$(DESTDIR)$(PREFIX)/lib/librescoldo.a'
+	install -m 644 $(BUILD)/installed/$(SHARED_LIBRARY) '$(DESTDIR)$(PREFIX)/lib/$(SHARED_LIBRARY)'
+	ln -sf $(SHARED_LIBRARY) '$(DESTDIR)$(PREFIX)/lib/$(SONAME)'
+	ln -sf $(SONAME) '$(DESTDIR)$(PREFIX)/lib/librescoldo.so'
 	install -D -m 644 include/rescoldo.h '$(DESTDIR)$(PREFIX)/include/rescoldo.h'
 	install -d '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
-	sed 's|@VERSION@|$(VERSION)|' rescoldo.pc.in >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'
+	sed 's|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(LIBRARY_PACKAGES)|' rescoldo.pc.in >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'
 	chmod 644 '$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'
 	install -D -m 644 docs/rescoldo.1 '$(DESTDIR)$(PREFIX)/share/man/man1/rescoldo.1'
+
+# The Python package: a wheel that carries the library and what it needs, checked by auditwheel. WHEEL_PYTHON has the
+# packages of python/requirements.txt; by default an environment made for it. It builds in $(BUILD), where the library
+# may be compiled already.
+WHEEL_VENV ?= $(CURDIR)/build/wheel-venv
+WHEEL_PYTHON ?= $(WHEEL_VENV)/bin/python
+WHEELS := $(BUILD)/wheels
+.PHONY: wheel wheel-test print-version print-library-packages
+wheel: $(WHEEL_VENV)/requirements.txt
+	@python/build-wheel '$(WHEEL_PYTHON)' '$(abspath $(BUILD))' '$(abspath $(WHEELS))'
+
+# The wheel in a clean environment: its tests, those of the drop-in beside FlashRank, and the type checkers.
+wheel-test: wheel
+	@python/test-wheel '$(WHEEL_PYTHON)' '$(abspath $(WHEELS))' $(PYTEST_ARGUMENTS)
+
+$(WHEEL_VENV)/requirements.txt: python/requirements.txt
+	@cmp -s $< $@ || { rm -rf '$(WHEEL_VENV)' && python3 -m venv '$(WHEEL_VENV)' && \
+	    '$(WHEEL_VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $<; }
+	@cp $< $@
+
+# For python/meson.build.
+print-version:
+	@echo '$(VERSION)'
+print-library-packages:
+	@echo '$(LIBRARY_PACKAGES)'
 
 dist:
 	@mkdir -p $(BUILD)

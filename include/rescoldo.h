@@ -1,6 +1,7 @@
 /* librescoldo: reranking and embedding on the CPU.
  *
- * Open an ember (the file `rescoldo bake` writes) once, make one session per thread, and call:
+ * Open an ember (the file `rescoldo bake` and rescoldo_bake write) once, make one session per thread, and
+ * call:
  *
  *     struct rescoldo_error error;
  *     struct rescoldo_model *model;
@@ -125,6 +126,16 @@ enum rescoldo_status rescoldo_model_open_memory(const void *data, size_t size,
                                                 const struct rescoldo_model_options *options,
                                                 struct rescoldo_model **model, struct rescoldo_error *error);
 
+/* The same from an open descriptor of a regular file, which is mapped from its start whatever the
+ * descriptor's position. The descriptor stays the caller's and may be closed at once. For a process that may
+ * not open files (a sandbox), or a file without a name (memfd_create(2), whose pages every holder shares).
+ * Errors: as for rescoldo_model_open, INPUT_OUTPUT when it is no descriptor; the message says
+ * "file descriptor N". */
+enum rescoldo_status rescoldo_model_open_descriptor(int descriptor,
+                                                    const struct rescoldo_model_options *options,
+                                                    struct rescoldo_model **model,
+                                                    struct rescoldo_error *error);
+
 /* Frees the model; its sessions must have been destroyed. NULL is allowed. */
 void rescoldo_model_close(struct rescoldo_model *model);
 
@@ -206,6 +217,12 @@ enum rescoldo_truncation {
                                             * each with the whole query, and the best score counts */
 };
 
+/* Which end of a text that is cut gives way; of both texts of a pair. */
+enum rescoldo_truncation_direction {
+    RESCOLDO_TRUNCATION_RIGHT = 0, /* the start is kept */
+    RESCOLDO_TRUNCATION_LEFT = 1   /* the end is kept */
+};
+
 enum rescoldo_order {
     RESCOLDO_ORDER_BEST_FIRST = 0, /* by score descending, equal scores in the order given */
     RESCOLDO_ORDER_GIVEN = 1       /* results[i] is that of passages[i] */
@@ -222,6 +239,12 @@ struct rescoldo_call_options {
     const struct rescoldo_cancel_flag *cancel; /* NULL: none. Looked at before each batch */
     uint64_t deadline_nanoseconds;             /* of rescoldo_clock_nanoseconds; after it no batch is begun
                                                 * (DEADLINE_EXCEEDED). 0: none */
+    uint32_t truncation_direction;             /* enum rescoldo_truncation_direction */
+    uint32_t max_passage_tokens; /* rerank: a passage is cut to so many tokens of its own before anything
+                                  * else, which counts as truncated; 0: not */
+    uint32_t max_windows;        /* TRUNCATION_WINDOWS: at most so many of a passage are scored, the first
+                                  * (with TRUNCATION_LEFT the last) ones; 0: all */
+    uint32_t reserved;           /* 0 */
 };
 
 /* ---- Calls ---- */
@@ -281,13 +304,39 @@ struct rescoldo_tokens {
 
 /* Tokenizes text as the model reads it: [CLS] text [SEP], or with a pair (which may be NULL)
  * [CLS] text [SEP] pair [SEP], as a cross-encoder reads query and passage. options may be NULL;
- * TRUNCATION_WINDOWS is INVALID_ARGUMENT, cancel and deadline are not looked at.
+ * TRUNCATION_WINDOWS is INVALID_ARGUMENT; max_passage_tokens, cancel and deadline are not looked at.
  * Errors: INVALID_DATA (not UTF-8); LIMIT_EXCEEDED with TRUNCATION_NONE, or when capacity is less than the
  * tokens: tokens->count then says how many there are (else it is 0); OUT_OF_MEMORY, INVALID_ARGUMENT. */
 enum rescoldo_status rescoldo_tokenize(struct rescoldo_session *session, struct rescoldo_text text,
                                        const struct rescoldo_text *pair,
                                        const struct rescoldo_call_options *options,
                                        struct rescoldo_tokens *tokens, struct rescoldo_error *error);
+
+/* ---- Bake ---- */
+
+struct rescoldo_bake_options {
+    size_t size;        /* sizeof(struct rescoldo_bake_options) */
+    const char *name;   /* of the model in the ember, NUL-terminated; NULL: the known name of these weights,
+                         * else   the directory's */
+    uint32_t precision; /* enum rescoldo_precision */
+    uint32_t reserved;  /* 0 */
+    /* Called from time to time by the thread that bakes; NULL: none. step is a phrase such as "quantizing",
+     * done of total are its units, both 0 where the step has no measure. Anything but 0 ends the bake
+     * (CANCELLED). */
+    int (*progress)(void *user_data, const char *step, uint64_t done, uint64_t total);
+    void *user_data;                           /* of progress */
+    const struct rescoldo_cancel_flag *cancel; /* NULL: none. Looked at where progress is reported */
+    uint64_t deadline_nanoseconds;             /* of rescoldo_clock_nanoseconds; 0: none */
+};
+
+/* Bakes the published model at source (a Hugging Face directory, or what else `rescoldo bake --model` takes)
+ * to the ember at output: checks, quantizes, packs, writes, and tests what was written against the model in
+ * float32. output appears whole or not at all, and replaces a file there at once; models opened from that one
+ * stay as they are. Takes seconds and about twice the memory of the published weights. options may be NULL.
+ * Errors: NOT_FOUND, INPUT_OUTPUT, INVALID_DATA, UNSUPPORTED, LIMIT_EXCEEDED, OUT_OF_MEMORY, CANCELLED,
+ * DEADLINE_EXCEEDED; INTERNAL when the written ember fails its self-test. */
+enum rescoldo_status rescoldo_bake(const char *source, const char *output,
+                                   const struct rescoldo_bake_options *options, struct rescoldo_error *error);
 
 #ifdef __cplusplus
 }

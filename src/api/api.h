@@ -42,6 +42,9 @@ MUST_CHECK enum status api_copy_options(const void *given, const char *name, siz
 /* STATUS_INVALID_ARGUMENT when value, of an enumeration whose values are 0 to last, is none of them. */
 MUST_CHECK enum status api_check_value(uint32_t value, uint32_t last, const char *name, struct error *error);
 
+/* What the engine looks at; NULL for NULL. */
+const atomic_bool *api_cancel(const struct rescoldo_cancel_flag *flag);
+
 /* Checks and translates the options of a call. */
 MUST_CHECK enum status api_call_options(const struct rescoldo_call_options *given,
                                         struct rescoldo_call_options *copy, struct call_options *options,

@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,37 @@ static_assert((int)RESCOLDO_PRECISION_INT8 == (int)PRECISION_INT8 &&
                   (int)RESCOLDO_PRECISION_F32 == (int)PRECISION_F32,
               "the public precisions are the engine's");
 
-/* An ember at path, or in memory when path is NULL. */
-static enum status open_model(const char *path, struct bytes file, const struct rescoldo_model_options *given,
+/* Where an ember comes from; one of the three. */
+struct source {
+    const char *path;
+    struct bytes memory; /* path NULL */
+    int descriptor;      /* path and memory.data NULL */
+};
+
+static enum status open_descriptor(int descriptor, const struct model_options *options, struct model **model,
+                                   struct error *error) {
+    char name[48];
+    snprintf(name, sizeof name, "file descriptor %d", descriptor);
+    struct file_mapping mapping;
+    enum status status = file_map_descriptor(descriptor, name, &mapping, error);
+    if (status != STATUS_OK)
+        return status;
+    status = model_open_mapping(mapping, name, options, model, error);
+    if (status != STATUS_OK)
+        file_unmap(&mapping);
+    return status;
+}
+
+static enum status open_source(const struct source *source, const struct model_options *options,
+                               struct model **model, struct error *error) {
+    if (source->path != NULL)
+        return model_open(source->path, options, model, error);
+    if (source->memory.data != NULL)
+        return model_open_bytes(source->memory, "ember in memory", options, model, error);
+    return open_descriptor(source->descriptor, options, model, error);
+}
+
+static enum status open_model(const struct source *source, const struct rescoldo_model_options *given,
                               struct rescoldo_model **model, struct error *error) {
     struct rescoldo_model_options options;
     enum status status = api_copy_options(given, "struct rescoldo_model_options", sizeof options,
@@ -26,8 +56,7 @@ static enum status open_model(const char *path, struct bytes file, const struct 
     if (opened == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for a model");
     const struct model_options engine_options = {.verify_checksums = options.verify_checksums != 0};
-    status = path != NULL ? model_open(path, &engine_options, &opened->model, error)
-                          : model_open_bytes(file, "ember in memory", &engine_options, &opened->model, error);
+    status = open_source(source, &engine_options, &opened->model, error);
     if (status != STATUS_OK) {
         free(opened);
         return status;
@@ -36,33 +65,42 @@ static enum status open_model(const char *path, struct bytes file, const struct 
     return STATUS_OK;
 }
 
-enum rescoldo_status rescoldo_model_open(const char *path, const struct rescoldo_model_options *options,
+/* missing: what of the caller's arguments is NULL, or NULL. */
+static enum rescoldo_status open_checked(const struct source *source, const char *missing,
+                                         const struct rescoldo_model_options *options,
                                          struct rescoldo_model **model, struct rescoldo_error *reported) {
     struct error error;
     enum status status;
     if (model != NULL)
         *model = NULL;
-    if (path == NULL || model == NULL)
-        status = error_set(&error, STATUS_INVALID_ARGUMENT, "rescoldo_model_open: path or model is NULL");
+    if (missing != NULL || model == NULL)
+        status = error_set(&error, STATUS_INVALID_ARGUMENT, "opening an ember: %s is NULL",
+                           missing != NULL ? missing : "model");
     else
-        status = open_model(path, bytes_of(NULL, 0), options, model, &error);
+        status = open_model(source, options, model, &error);
     return api_report(status, &error, reported);
+}
+
+enum rescoldo_status rescoldo_model_open(const char *path, const struct rescoldo_model_options *options,
+                                         struct rescoldo_model **model, struct rescoldo_error *reported) {
+    const struct source source = {.path = path};
+    return open_checked(&source, path == NULL ? "path" : NULL, options, model, reported);
 }
 
 enum rescoldo_status rescoldo_model_open_memory(const void *data, size_t size,
                                                 const struct rescoldo_model_options *options,
                                                 struct rescoldo_model **model,
                                                 struct rescoldo_error *reported) {
-    struct error error;
-    enum status status;
-    if (model != NULL)
-        *model = NULL;
-    if (data == NULL || model == NULL)
-        status =
-            error_set(&error, STATUS_INVALID_ARGUMENT, "rescoldo_model_open_memory: data or model is NULL");
-    else
-        status = open_model(NULL, bytes_of(data, size), options, model, &error);
-    return api_report(status, &error, reported);
+    const struct source source = {.memory = bytes_of(data, size)};
+    return open_checked(&source, data == NULL ? "data" : NULL, options, model, reported);
+}
+
+enum rescoldo_status rescoldo_model_open_descriptor(int descriptor,
+                                                    const struct rescoldo_model_options *options,
+                                                    struct rescoldo_model **model,
+                                                    struct rescoldo_error *reported) {
+    const struct source source = {.descriptor = descriptor};
+    return open_checked(&source, NULL, options, model, reported);
 }
 
 void rescoldo_model_close(struct rescoldo_model *model) {

@@ -39,23 +39,37 @@ enum status api_call_options(const struct rescoldo_call_options *given, struct r
         [RESCOLDO_TRUNCATION_NONE] = TRUNCATION_NONE,
         [RESCOLDO_TRUNCATION_WINDOWS] = TRUNCATION_LONGEST_FIRST,
     };
-    enum status status =
-        api_copy_options(given, "struct rescoldo_call_options", sizeof *copy, sizeof *copy, copy, error);
+    enum status status = api_copy_options(given, "struct rescoldo_call_options",
+                                          offsetof(struct rescoldo_call_options, truncation_direction),
+                                          sizeof *copy, copy, error);
     if (status == STATUS_OK)
         status = api_check_value(copy->truncation, RESCOLDO_TRUNCATION_WINDOWS, "truncation", error);
     if (status == STATUS_OK)
         status = api_check_value(copy->order, RESCOLDO_ORDER_GIVEN, "order", error);
+    if (status == STATUS_OK)
+        status = api_check_value(copy->truncation_direction, RESCOLDO_TRUNCATION_LEFT, "truncation_direction",
+                                 error);
+    if (status == STATUS_OK && copy->reserved != 0)
+        status = error_set(error, STATUS_UNSUPPORTED, "reserved of struct rescoldo_call_options is not 0");
     if (status != STATUS_OK)
         return status;
     *options = (struct call_options){
         .max_length = copy->max_length,
         .truncation = truncations[copy->truncation],
+        .truncation_direction =
+            copy->truncation_direction == RESCOLDO_TRUNCATION_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
+        .max_passage_tokens = copy->max_passage_tokens,
+        .max_windows = copy->max_windows,
         .windows = copy->truncation == RESCOLDO_TRUNCATION_WINDOWS,
         .window_stride = copy->window_stride,
-        .cancel = copy->cancel != NULL ? &copy->cancel->set : NULL,
+        .cancel = api_cancel(copy->cancel),
         .deadline_nanoseconds = copy->deadline_nanoseconds,
     };
     return STATUS_OK;
+}
+
+const atomic_bool *api_cancel(const struct rescoldo_cancel_flag *flag) {
+    return flag != NULL ? &flag->set : NULL;
 }
 
 struct rescoldo_cancel_flag *rescoldo_cancel_flag_create(void) {

@@ -17,12 +17,13 @@ static enum status encode(struct rescoldo_session *session, struct rescoldo_text
 }
 
 static enum status fit_single(struct rescoldo_session *session, struct rescoldo_text text, size_t max_length,
-                              enum truncation truncation, struct kept *kept, struct error *error) {
+                              const struct call_options *options, struct kept *kept, struct error *error) {
     size_t room = max_length - TOKENIZER_SPECIAL_SINGLE;
-    enum status status = encode(session, text, room + 1, "text", &session->text, error);
+    size_t max_tokens = options->truncation_direction == TRUNCATION_LEFT ? 0 : room + 1;
+    enum status status = encode(session, text, max_tokens, "text", &session->text, error);
     if (status != STATUS_OK)
         return status;
-    if (session->text.count > room && truncation == TRUNCATION_NONE)
+    if (session->text.count > room && options->truncation == TRUNCATION_NONE)
         return error_set(error, STATUS_LIMIT_EXCEEDED, "the text has more than the %zu tokens that fit",
                          room);
     kept->first = session->text.count < room ? session->text.count : room;
@@ -31,19 +32,21 @@ static enum status fit_single(struct rescoldo_session *session, struct rescoldo_
 
 /* As rerank does it for a cross-encoder. */
 static enum status fit_pair(struct rescoldo_session *session, struct rescoldo_text text,
-                            struct rescoldo_text pair, size_t max_length, enum truncation truncation,
+                            struct rescoldo_text pair, size_t max_length, const struct call_options *options,
                             struct kept *kept, struct error *error) {
     enum status status = encode(session, text, 0, "text", &session->text, error);
     if (status != STATUS_OK)
         return status;
     size_t first = session->text.count;
-    status = encode(session, pair, pair_max_tokens(first, max_length), "pair", &session->pair, error);
+    size_t max_tokens =
+        options->truncation_direction == TRUNCATION_LEFT ? 0 : pair_max_tokens(first, max_length);
+    status = encode(session, pair, max_tokens, "pair", &session->pair, error);
     if (status != STATUS_OK)
         return status;
-    if (truncation == TRUNCATION_ONLY_SECOND)
+    if (options->truncation == TRUNCATION_ONLY_SECOND)
         first = query_kept(first, max_length);
-    return truncate_pair(first, session->pair.count, max_length, truncation, &kept->first, &kept->second,
-                         error);
+    return truncate_pair(first, session->pair.count, max_length, options->truncation, &kept->first,
+                         &kept->second, error);
 }
 
 static enum status max_length_of(const struct rescoldo_session *session, const struct call_options *options,
@@ -56,8 +59,15 @@ static enum status max_length_of(const struct rescoldo_session *session, const s
     return STATUS_OK;
 }
 
+/* The ids that are kept: the first, or those at the end. */
+static const int32_t *kept_ids(const struct tokens *tokens, size_t kept,
+                               enum truncation_direction direction) {
+    return direction == TRUNCATION_LEFT ? tokens->ids + (tokens->count - kept) : tokens->ids;
+}
+
 static enum status write_tokens(const struct rescoldo_session *session, bool with_pair, struct kept kept,
-                                struct rescoldo_tokens *tokens, struct error *error) {
+                                enum truncation_direction direction, struct rescoldo_tokens *tokens,
+                                struct error *error) {
     const struct tokenizer *tokenizer = &session->model->tokenizer;
     size_t first_segment = kept.first + TOKENIZER_SPECIAL_SINGLE;
     tokens->count = with_pair ? kept.first + kept.second + TOKENIZER_SPECIAL_PAIR : first_segment;
@@ -65,10 +75,11 @@ static enum status write_tokens(const struct rescoldo_session *session, bool wit
         return error_set(error, STATUS_LIMIT_EXCEEDED, "%zu tokens, and room for %zu", tokens->count,
                          tokens->capacity);
     if (with_pair)
-        (void)build_pair(tokenizer, session->text.ids, kept.first, session->pair.ids, kept.second,
-                         tokens->ids);
+        (void)build_pair(tokenizer, kept_ids(&session->text, kept.first, direction), kept.first,
+                         kept_ids(&session->pair, kept.second, direction), kept.second, tokens->ids);
     else
-        (void)build_single(tokenizer, session->text.ids, kept.first, tokens->ids);
+        (void)build_single(tokenizer, kept_ids(&session->text, kept.first, direction), kept.first,
+                           tokens->ids);
     for (size_t i = 0; i < tokens->count && tokens->type_ids != NULL; i++)
         tokens->type_ids[i] = i >= first_segment;
     tokens->truncated = kept.first < session->text.count || (with_pair && kept.second < session->pair.count);
@@ -94,9 +105,11 @@ static enum status tokenize(struct rescoldo_session *session, struct rescoldo_te
         status = max_length_of(session, &options, &max_length, error);
     struct kept kept = {0, 0};
     if (status == STATUS_OK)
-        status = pair != NULL ? fit_pair(session, text, *pair, max_length, options.truncation, &kept, error)
-                              : fit_single(session, text, max_length, options.truncation, &kept, error);
-    return status == STATUS_OK ? write_tokens(session, pair != NULL, kept, tokens, error) : status;
+        status = pair != NULL ? fit_pair(session, text, *pair, max_length, &options, &kept, error)
+                              : fit_single(session, text, max_length, &options, &kept, error);
+    if (status != STATUS_OK)
+        return status;
+    return write_tokens(session, pair != NULL, kept, options.truncation_direction, tokens, error);
 }
 
 enum rescoldo_status rescoldo_tokenize(struct rescoldo_session *session, struct rescoldo_text text,

@@ -57,12 +57,15 @@ enum status file_read(const char *path, size_t max_size, struct buffer *buffer, 
     return status;
 }
 
-static enum status map_descriptor(int descriptor, size_t size, const char *path, struct file_mapping *mapping,
-                                  struct error *error) {
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+static enum status map_file(int descriptor, const struct stat *information, const char *name,
+                            struct file_mapping *mapping, struct error *error) {
+    if (!S_ISREG(information->st_mode) || information->st_size <= 0)
+        return error_set(error, STATUS_INVALID_DATA, "%s is %s", name,
+                         S_ISREG(information->st_mode) ? "empty" : "not a regular file");
+    void *data = mmap(NULL, (size_t)information->st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (data == MAP_FAILED)
-        return error_set_errno(error, errno, "cannot map %s", path);
-    mapping->bytes = bytes_of(data, size);
+        return error_set_errno(error, errno, "cannot map %s", name);
+    mapping->bytes = bytes_of(data, (size_t)information->st_size);
     return STATUS_OK;
 }
 
@@ -73,13 +76,18 @@ enum status file_map(const char *path, struct file_mapping *mapping, struct erro
     enum status status = open_for_reading(path, &descriptor, &information, error);
     if (status != STATUS_OK)
         return status;
-    if (!S_ISREG(information.st_mode) || information.st_size <= 0)
-        status = error_set(error, STATUS_INVALID_DATA, "%s is %s", path,
-                           S_ISREG(information.st_mode) ? "empty" : "not a regular file");
-    else
-        status = map_descriptor(descriptor, (size_t)information.st_size, path, mapping, error);
+    status = map_file(descriptor, &information, path, mapping, error);
     close(descriptor);
     return status;
+}
+
+enum status file_map_descriptor(int descriptor, const char *name, struct file_mapping *mapping,
+                                struct error *error) {
+    *mapping = (struct file_mapping){0};
+    struct stat information;
+    if (fstat(descriptor, &information) != 0)
+        return error_set_errno(error, errno, "cannot stat %s", name);
+    return map_file(descriptor, &information, name, mapping, error);
 }
 
 void file_unmap(struct file_mapping *mapping) {

@@ -19,6 +19,9 @@ struct file_mapping {
 /* Maps a regular file read-only. An empty file or a directory is refused. The file may be deleted afterwards,
  * but whoever truncates it in place gives the reader SIGBUS: replace files by rename. */
 MUST_CHECK enum status file_map(const char *path, struct file_mapping *mapping, struct error *error);
+/* The same for an open descriptor, which stays the caller's; name is for messages. */
+MUST_CHECK enum status file_map_descriptor(int descriptor, const char *name, struct file_mapping *mapping,
+                                           struct error *error);
 void file_unmap(struct file_mapping *mapping);
 
 /* Writes a file that appears whole or not at all.

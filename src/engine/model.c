@@ -58,6 +58,15 @@ enum status model_open_bytes(struct bytes file, const char *name, const struct m
     return status == STATUS_OK ? status : error_add_context(error, status, "%s", name);
 }
 
+enum status model_open_mapping(struct file_mapping mapping, const char *name,
+                               const struct model_options *options, struct model **model,
+                               struct error *error) {
+    enum status status = model_open_bytes(mapping.bytes, name, options, model, error);
+    if (status == STATUS_OK)
+        (*model)->mapping = mapping;
+    return status;
+}
+
 enum status model_open(const char *path, const struct model_options *options, struct model **model,
                        struct error *error) {
     *model = NULL;
@@ -65,13 +74,10 @@ enum status model_open(const char *path, const struct model_options *options, st
     enum status status = file_map(path, &mapping, error);
     if (status != STATUS_OK)
         return status;
-    status = model_open_bytes(mapping.bytes, path, options, model, error);
-    if (status != STATUS_OK) {
+    status = model_open_mapping(mapping, path, options, model, error);
+    if (status != STATUS_OK)
         file_unmap(&mapping);
-        return status;
-    }
-    (*model)->mapping = mapping;
-    return STATUS_OK;
+    return status;
 }
 
 void model_close(struct model *model) {

@@ -74,6 +74,10 @@ MUST_CHECK enum status model_open(const char *path, const struct model_options *
 MUST_CHECK enum status model_open_bytes(struct bytes file, const char *name,
                                         const struct model_options *options, struct model **model,
                                         struct error *error);
+/* The same over a mapped file, which the model unmaps when it is closed; on failure it stays the caller's. */
+MUST_CHECK enum status model_open_mapping(struct file_mapping mapping, const char *name,
+                                          const struct model_options *options, struct model **model,
+                                          struct error *error);
 void model_close(struct model *model);
 
 /* All models of an ember, in its order. They share the mapping and are closed together. */

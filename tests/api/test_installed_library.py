@@ -38,22 +38,30 @@ def pkg_config(prefix: pathlib.Path, *arguments: str) -> str:
     return result.stdout
 
 
-def compile_program(prefix: pathlib.Path, source: pathlib.Path, program: pathlib.Path, *compiler: str) -> pathlib.Path:
+def compile_program(
+    prefix: pathlib.Path, source: pathlib.Path, program: pathlib.Path, *compiler: str, static: bool = True
+) -> pathlib.Path:
+    """A program that holds the library (static), or finds it in the prefix when it runs."""
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"{compiler[0]} is not installed")
-    flags = pkg_config(prefix, "--cflags", "--libs", "--static", "rescoldo").split()
+    flags = pkg_config(prefix, "--cflags", "--libs", *(["--static"] if static else []), "rescoldo").split()
+    if static:
+        flags = [str(prefix / "lib" / "librescoldo.a") if flag == "-lrescoldo" else flag for flag in flags]
+    else:
+        flags.append(f"-Wl,-rpath,{prefix / 'lib'}")
     subprocess.run([*compiler, *WARNINGS, source, "-o", program, *flags], check=True)
     return program
 
 
-@pytest.fixture(scope="module", params=["gcc", "clang"])
+@pytest.fixture(scope="module", params=["gcc-static", "clang-static", "gcc-shared"])
 def example(request, prefix, tmp_path_factory):
     """example(NAME, *arguments) compiles examples/c/NAME.c and gives the lines it prints."""
     directory = tmp_path_factory.mktemp(request.param)
+    compiler, link = request.param.split("-")
 
     def example(name: str, *arguments: object) -> list[str]:
         source = REPOSITORY / "examples" / "c" / f"{name}.c"
-        program = compile_program(prefix, source, directory / name, request.param, "-std=c99")
+        program = compile_program(prefix, source, directory / name, compiler, "-std=c99", static=link == "static")
         result = subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True)
         assert result.stderr == ""
         return result.stdout.splitlines()
@@ -87,19 +95,39 @@ def test_embeddings_are_those_of_the_command_line(example, rescoldo, all_minilm_
     assert [line.split(" ") for line in lines] == [[str(number) for number in result["embedding"]] for result in expected]
 
 
-def test_only_names_of_rescoldo_are_global(prefix):
-    archive = prefix / "lib" / "librescoldo.a"
-    result = subprocess.run(["nm", "--extern-only", "--defined-only", archive], check=True, capture_output=True, text=True)
-    defined = {line.split()[2] for line in result.stdout.splitlines() if len(line.split()) == 3}
+def symbols(library: pathlib.Path, *options: str) -> set[str]:
+    result = subprocess.run(["nm", *options, library], check=True, capture_output=True, text=True)
+    return {line.split()[-1] for line in result.stdout.splitlines() if len(line.split()) in (2, 3)}
+
+
+def declared(prefix: pathlib.Path) -> set[str]:
     header = (prefix / "include" / "rescoldo.h").read_text()
-    declared = set(re.findall(r"^[a-z][^*/;]*?\*?\b(rescoldo_\w+)\(", header, re.MULTILINE))
-    assert defined == declared and "rescoldo_rerank" in declared
+    return set(re.findall(r"^[a-z][^*/;]*?\*?\b(rescoldo_\w+)\(", header, re.MULTILINE))
 
 
-def test_the_library_neither_prints_nor_exits_nor_catches_signals(prefix):
-    archive = prefix / "lib" / "librescoldo.a"
-    result = subprocess.run(["nm", "--undefined-only", archive], check=True, capture_output=True, text=True)
-    needed = {line.split()[-1].split("@")[0] for line in result.stdout.splitlines() if line.strip()}
+def test_only_names_of_rescoldo_are_global(prefix):
+    defined = symbols(prefix / "lib" / "librescoldo.a", "--extern-only", "--defined-only")
+    assert defined == declared(prefix) and "rescoldo_rerank" in defined
+
+
+def test_the_shared_library_exports_its_symbols_file(prefix):
+    """A line that goes from the file, or changes its version, breaks programs that are linked already: it needs another
+    soname. A new function adds a line."""
+    library = prefix / "lib" / "librescoldo.so"
+    defined = symbols(library, "--dynamic", "--defined-only", "--with-symbol-versions")
+    expected = (pathlib.Path(__file__).parent / "librescoldo.symbols").read_text().split()
+    functions = {name.replace("@@", "@") for name in defined if "@@" in name}
+    assert sorted(functions) == sorted(expected)
+    assert {name.split("@")[0] for name in functions} == declared(prefix)
+    dynamic = subprocess.run(["readelf", "--dynamic", library], check=True, capture_output=True, text=True).stdout
+    assert "soname: [librescoldo.so.0]" in dynamic and "TEXTREL" not in dynamic
+    assert library.readlink() == pathlib.Path("librescoldo.so.0")
+
+
+@pytest.mark.parametrize("name", ["librescoldo.a", "librescoldo.so"])
+def test_the_library_neither_prints_nor_exits_nor_catches_signals(prefix, name):
+    options = ["--undefined-only", *(["--dynamic"] if name.endswith("so") else [])]
+    needed = {symbol.split("@")[0] for symbol in symbols(prefix / "lib" / name, *options)}
     forbidden = "printf fprintf puts fputs putchar write fwrite stdout stderr exit abort _exit signal sigaction pthread_create"
     assert "malloc" in needed and not needed & set(forbidden.split())
 

@@ -6,10 +6,13 @@
 #include "tiny_model.h"
 #include "unit_test.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PASSAGES 5u
 
@@ -213,6 +216,81 @@ static void an_ember_opens_from_memory(void **state) {
     buffer_free(&file);
 }
 
+static void an_ember_opens_from_a_descriptor(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_model *model;
+    struct rescoldo_error error;
+    int descriptor = open(test_path(&fixture->directory, "cross-encoder.ember"), O_RDONLY | O_CLOEXEC);
+    assert_true(descriptor >= 0 && lseek(descriptor, 100, SEEK_SET) == 100);
+    assert_int_equal(rescoldo_model_open_descriptor(descriptor, NULL, &model, &error), RESCOLDO_STATUS_OK);
+    assert_int_equal(lseek(descriptor, 0, SEEK_CUR), 100);
+    assert_int_equal(close(descriptor), 0);
+    check_rerank(fixture, model, "cross-encoder.ember");
+    rescoldo_model_close(model);
+    assert_failure(rescoldo_model_open_descriptor(-1, NULL, &model, &error), RESCOLDO_STATUS_INPUT_OUTPUT,
+                   &error, "file descriptor -1");
+    assert_null(model);
+    descriptor = open(fixture->directory.path, O_RDONLY | O_CLOEXEC);
+    assert_failure(rescoldo_model_open_descriptor(descriptor, NULL, &model, &error),
+                   RESCOLDO_STATUS_INVALID_DATA, &error, "not a regular file");
+    assert_int_equal(close(descriptor), 0);
+}
+
+struct progress {
+    int calls, end_after; /* 0: never */
+    char first_step[32];
+};
+
+static int on_progress(void *user_data, const char *step, uint64_t done, uint64_t total) {
+    struct progress *progress = user_data;
+    assert_true(done <= total);
+    if (progress->calls == 0)
+        snprintf(progress->first_step, sizeof progress->first_step, "%s", step);
+    return ++progress->calls == progress->end_after;
+}
+
+static void a_model_is_baked(void **state) {
+    const struct fixture *fixture = *state;
+    struct test_directory source = test_directory_create();
+    const struct tiny_model tiny = {.kind = MODEL_CROSS_ENCODER, .prefix = ""};
+    tiny_model_write(&source, &tiny);
+    const char *output = test_path(&source, "baked.ember");
+    struct progress progress = {0};
+    struct rescoldo_bake_options options = {
+        .size = sizeof options, .name = "cross-encoder", .progress = on_progress, .user_data = &progress};
+    struct rescoldo_error error;
+    struct rescoldo_model *model;
+    assert_int_equal(rescoldo_bake(source.path, output, &options, &error), RESCOLDO_STATUS_OK);
+    assert_true(progress.calls > 1 && strlen(progress.first_step) > 0);
+    assert_int_equal(rescoldo_model_open(output, NULL, &model, &error), RESCOLDO_STATUS_OK);
+    check_rerank(fixture, model, "cross-encoder.ember");
+    rescoldo_model_close(model);
+
+    const char *never = test_path(&source, "never.ember");
+    const int files = test_directory_count(&source);
+    progress = (struct progress){.end_after = 2};
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_CANCELLED, &error,
+                   "interrupted");
+    struct rescoldo_cancel_flag *cancel = rescoldo_cancel_flag_create();
+    rescoldo_cancel_flag_set(cancel);
+    struct rescoldo_bake_options ended = {.size = sizeof ended, .cancel = cancel};
+    assert_failure(rescoldo_bake(source.path, never, &ended, &error), RESCOLDO_STATUS_CANCELLED, &error,
+                   "interrupted");
+    rescoldo_cancel_flag_destroy(cancel);
+    ended = (struct rescoldo_bake_options){.size = sizeof ended, .deadline_nanoseconds = 1};
+    assert_failure(rescoldo_bake(source.path, never, &ended, &error), RESCOLDO_STATUS_DEADLINE_EXCEEDED,
+                   &error, "deadline");
+    ended = (struct rescoldo_bake_options){.size = sizeof ended, .precision = 2};
+    assert_failure(rescoldo_bake(source.path, never, &ended, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "precision is 2");
+    assert_failure(rescoldo_bake(source.path, NULL, NULL, &error), RESCOLDO_STATUS_INVALID_ARGUMENT, &error,
+                   "output is NULL");
+    assert_failure(rescoldo_bake("/nonexistent", never, NULL, &error), RESCOLDO_STATUS_NOT_FOUND, &error,
+                   "/nonexistent");
+    assert_int_equal(test_directory_count(&source), files);
+    test_directory_remove(&source);
+}
+
 static void embeddings_fill_the_callers_buffer(void **state) {
     const struct fixture *fixture = *state;
     float together[PASSAGES][TINY_HIDDEN], alone[TINY_HIDDEN];
@@ -250,11 +328,12 @@ static void tokens_are_those_that_are_scored(void **state) {
     struct rescoldo_result results[PASSAGES];
     struct rescoldo_error error;
     struct rescoldo_session *session = session_for(fixture->cross_encoder);
-    for (uint32_t truncation = 0; truncation <= RESCOLDO_TRUNCATION_ONLY_PASSAGE; truncation++) {
+    for (uint32_t way = 0; way < 4; way++) {
         for (uint32_t max_length = 3; max_length < 40; max_length++) {
             struct rescoldo_call_options options = {.size = sizeof options,
                                                     .max_length = max_length,
-                                                    .truncation = truncation,
+                                                    .truncation = way & 1,
+                                                    .truncation_direction = way >> 1,
                                                     .order = RESCOLDO_ORDER_GIVEN};
             enum rescoldo_status scored = rescoldo_rerank(session, text_of(query_string), fixture->passages,
                                                           PASSAGES, &options, results, &error);
@@ -274,6 +353,12 @@ static void tokens_are_those_that_are_scored(void **state) {
                      RESCOLDO_STATUS_OK);
     assert_int_equal(tokens.count, 4);
     assert_int_equal(type_ids[3], 0);
+    struct rescoldo_call_options end = {
+        .size = sizeof end, .max_length = 3, .truncation_direction = RESCOLDO_TRUNCATION_LEFT};
+    int32_t last = ids[2];
+    assert_int_equal(rescoldo_tokenize(session, text_of("paris is"), NULL, &end, &tokens, &error),
+                     RESCOLDO_STATUS_OK);
+    assert_true(tokens.count == 3 && tokens.truncated && ids[1] == last);
     tokens.capacity = 3;
     assert_failure(rescoldo_tokenize(session, text_of("paris is"), NULL, NULL, &tokens, &error),
                    RESCOLDO_STATUS_LIMIT_EXCEEDED, &error, "4 tokens, and room for 3");
@@ -312,6 +397,12 @@ static void structures_may_grow(void **state) {
     assert_failure(
         rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
         RESCOLDO_STATUS_UNSUPPORTED, &error, "struct rescoldo_call_options sets a member");
+    /* The structure's first form ended before truncation_direction. */
+    newer.known.truncation_direction = 77;
+    newer.known.size = offsetof(struct rescoldo_call_options, truncation_direction);
+    assert_int_equal(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
+        RESCOLDO_STATUS_OK);
     newer.known.size = 0;
     assert_failure(
         rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
@@ -446,6 +537,8 @@ int main(void) {
         cmocka_unit_test(scores_are_the_engines),
         cmocka_unit_test(windows_are_an_option),
         cmocka_unit_test(an_ember_opens_from_memory),
+        cmocka_unit_test(an_ember_opens_from_a_descriptor),
+        cmocka_unit_test(a_model_is_baked),
         cmocka_unit_test(embeddings_fill_the_callers_buffer),
         cmocka_unit_test(tokens_are_those_that_are_scored),
         cmocka_unit_test(structures_may_grow),
