@@ -2,17 +2,20 @@
 #include "cli/options.h"
 #include "engine/model.h"
 #include "server/address.h"
+#include "server/router.h"
 #include "server/server.h"
 #include "server/service_manager.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_LIMITS           32u
+#define MAX_LIMITS           64u
 #define LIMIT_NAME_SIZE      40u
-#define OWN_OPTIONS          4u
+#define MAX_OWN_OPTIONS      16u
 #define STANDARD_SOCKET_MODE "0660"
 
 /* The options: the model, the addresses, and one for each limit. */
@@ -21,10 +24,14 @@ struct serve_arguments {
     struct option_values listen;
     bool reuse_port;
     const char *socket_mode;
+    const char *api_key_file;
+    struct option_values open_paths;
+    const char *access_log;
     struct limits limits;
     char names[MAX_LIMITS][LIMIT_NAME_SIZE];
     char helps[MAX_LIMITS][160];
-    struct option options[OWN_OPTIONS + MAX_LIMITS];
+    struct option options[MAX_OWN_OPTIONS + MAX_LIMITS];
+    size_t option_count;
 };
 
 /* What server_run wants, from the arguments. */
@@ -48,42 +55,66 @@ static const char *name_flag(const char *name, char *flag) {
     return is_timeout ? "SECONDS" : "N";
 }
 
+static void add_option(struct serve_arguments *arguments, struct option option) {
+    arguments->options[arguments->option_count++] = option;
+}
+
 static void describe_limit(struct serve_arguments *arguments, size_t i) {
     const struct limit_description *limit = &limit_descriptions[i];
     const char *argument = name_flag(limit->name, arguments->names[i]);
     snprintf(arguments->helps[i], sizeof arguments->helps[i], "%s;\ndefault %llu", limit->help,
              (unsigned long long)limit->standard);
-    arguments->options[OWN_OPTIONS + i] = (struct option){
-        .name = arguments->names[i],
-        .argument = argument,
-        .help = arguments->helps[i],
-        .number = limit_value(&arguments->limits, limit),
-        .minimum = limit->minimum,
-        .maximum = limit->maximum,
-    };
+    add_option(arguments, (struct option){
+                              .name = arguments->names[i],
+                              .argument = argument,
+                              .help = arguments->helps[i],
+                              .number = limit_value(&arguments->limits, limit),
+                              .minimum = limit->minimum,
+                              .maximum = limit->maximum,
+                          });
+}
+
+static void describe_options(struct serve_arguments *arguments) {
+    add_option(arguments, (struct option){.name = "model",
+                                          .argument = "FILE.ember",
+                                          .help = "the model to serve",
+                                          .required = true,
+                                          .text = &arguments->model});
+    add_option(arguments, (struct option){.name = "listen",
+                                          .argument = "ADDRESS",
+                                          .help = "where to listen: HOST:PORT or unix:PATH; may be given\n"
+                                                  "several times; default 127.0.0.1:8080",
+                                          .repeat = &arguments->listen});
+    add_option(arguments, (struct option){.name = "reuse-port",
+                                          .help = "let other servers listen on the same HOST:PORT, for a\n"
+                                                  "restart without a gap",
+                                          .flag = &arguments->reuse_port});
+    add_option(arguments, (struct option){.name = "socket-mode",
+                                          .argument = "MODE",
+                                          .help = "permissions of a unix: socket, which decide who may\n"
+                                                  "connect; default " STANDARD_SOCKET_MODE,
+                                          .text = &arguments->socket_mode});
+    add_option(arguments, (struct option){.name = "api-key-file",
+                                          .argument = "FILE",
+                                          .help = "answer only requests with one of these keys: one a\n"
+                                                  "line, then a space and a name for the log, if wanted",
+                                          .text = &arguments->api_key_file});
+    add_option(arguments, (struct option){.name = "open-path",
+                                          .argument = "PATH",
+                                          .help = "what is answered without a key; may be given several\n"
+                                                  "times; \"none\" for nothing; default the health paths\n"
+                                                  "and /metrics",
+                                          .repeat = &arguments->open_paths});
+    add_option(arguments, (struct option){.name = "access-log",
+                                          .argument = "WHERE",
+                                          .help = "where a line per request goes: stderr (default),\n"
+                                                  "stdout, none, or a file, to which it is appended",
+                                          .text = &arguments->access_log});
 }
 
 static int parse(struct serve_arguments *arguments, int argc, char **argv) {
     limits_set_defaults(&arguments->limits);
-    arguments->options[0] = (struct option){.name = "model",
-                                            .argument = "FILE.ember",
-                                            .help = "the model to serve",
-                                            .required = true,
-                                            .text = &arguments->model};
-    arguments->options[1] = (struct option){.name = "listen",
-                                            .argument = "ADDRESS",
-                                            .help = "where to listen: HOST:PORT or unix:PATH; may be given\n"
-                                                    "several times; default 127.0.0.1:8080",
-                                            .repeat = &arguments->listen};
-    arguments->options[2] = (struct option){.name = "reuse-port",
-                                            .help = "let other servers listen on the same HOST:PORT, for a\n"
-                                                    "restart without a gap",
-                                            .flag = &arguments->reuse_port};
-    arguments->options[3] = (struct option){.name = "socket-mode",
-                                            .argument = "MODE",
-                                            .help = "permissions of a unix: socket, which decide who may\n"
-                                                    "connect; default " STANDARD_SOCKET_MODE,
-                                            .text = &arguments->socket_mode};
+    describe_options(arguments);
     for (size_t i = 0; i < limit_description_count; i++)
         describe_limit(arguments, i);
     const struct command command = {
@@ -94,7 +125,7 @@ static int parse(struct serve_arguments *arguments, int argc, char **argv) {
             "is in flight. docs/api.md describes the paths, docs/operations.md the limits. The log goes to\n"
             "standard error, one JSON object per line.",
         .options = arguments->options,
-        .option_count = OWN_OPTIONS + limit_description_count,
+        .option_count = arguments->option_count,
     };
     return command_parse(&command, argc, argv);
 }
@@ -129,38 +160,82 @@ static int parse_addresses(const struct serve_arguments *arguments, struct serve
     return parse_socket_mode(arguments->socket_mode, &parsed->listening.socket_mode);
 }
 
-int command_serve(int argc, char **argv) {
-    struct serve_arguments arguments = {0};
-    struct serve_addresses parsed = {0};
-    int outcome = parse(&arguments, argc, argv);
-    if (outcome == COMMAND_CONTINUE)
-        outcome = parse_addresses(&arguments, &parsed);
-    if (outcome != COMMAND_CONTINUE)
-        return outcome;
+/* "none" stands for a path that does not exist. */
+static int check_open_paths(const struct option_values *paths) {
+    for (size_t i = 0; i < paths->count; i++) {
+        const char *path = paths->values[i];
+        if (strcmp(path, "none") != 0 && route_find(bytes_of_string(path)) == route_count)
+            return command_usage_error("serve",
+                                       "--open-path: there is no path \"%s\"; docs/api.md lists them", path);
+    }
+    return COMMAND_CONTINUE;
+}
+
+/* The descriptor, or -1 for none. */
+static enum status open_access_log(const char *where, int *descriptor, struct error *error) {
+    *descriptor = -1;
+    if (where == NULL || strcmp(where, "stderr") == 0)
+        *descriptor = STDERR_FILENO;
+    else if (strcmp(where, "stdout") == 0)
+        *descriptor = STDOUT_FILENO;
+    if (*descriptor >= 0 || strcmp(where, "none") == 0)
+        return STATUS_OK;
+    *descriptor = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return *descriptor >= 0 ? STATUS_OK
+                            : error_set_errno(error, errno, "cannot open the access log %s", where);
+}
+
+/* Opens what the server needs, and runs it. */
+static int run(const struct serve_arguments *arguments, const struct serve_addresses *parsed) {
     struct error error;
     struct model *model = NULL;
-    if (model_open(arguments.model, NULL, &model, &error) != STATUS_OK)
-        return cli_fail("serve", &error);
+    struct api_keys *keys = NULL;
+    enum server_end end = SERVER_FINISHED;
+    int last_signal = 0, outcome = EXIT_SUCCESS, access_log = -1;
+    enum status status = STATUS_OK;
+    if (arguments->api_key_file != NULL)
+        status = api_keys_read(arguments->api_key_file, &keys, &error);
+    if (status == STATUS_OK)
+        status = open_access_log(arguments->access_log, &access_log, &error);
+    if (status == STATUS_OK)
+        status = model_open(arguments->model, NULL, &model, &error);
     const struct server_options options = {
         .model = model,
-        .addresses = parsed.addresses,
-        .address_count = parsed.address_count,
-        .inherited_count = parsed.inherited_count,
-        .listening = parsed.listening,
-        .limits = arguments.limits,
+        .addresses = parsed->addresses,
+        .address_count = parsed->address_count,
+        .inherited_count = parsed->inherited_count,
+        .listening = parsed->listening,
+        .limits = arguments->limits,
         .log_descriptor = STDERR_FILENO,
+        .access_log_descriptor = access_log,
+        .api_keys = keys,
+        .open_paths = arguments->open_paths.values,
+        .open_path_count = arguments->open_paths.count,
     };
-    enum server_end end = SERVER_FINISHED;
-    int last_signal = 0;
-    outcome = EXIT_SUCCESS;
-    if (server_run(&options, &end, &last_signal, &error) != STATUS_OK)
+    if (status == STATUS_OK)
+        status = server_run(&options, &end, &last_signal, &error);
+    if (status != STATUS_OK)
         outcome = cli_fail("serve", &error);
     if (end == SERVER_INTERRUPTED)
         return 128 + last_signal; /* as a shell reports it; the worker may still be reading the model */
     if (end == SERVER_CUT_SHORT)
         outcome = EXIT_FAILED;
     model_close(model);
+    api_keys_free(keys);
+    if (access_log > STDERR_FILENO)
+        close(access_log);
     return outcome;
+}
+
+int command_serve(int argc, char **argv) {
+    struct serve_arguments arguments = {0};
+    struct serve_addresses parsed = {0};
+    int outcome = parse(&arguments, argc, argv);
+    if (outcome == COMMAND_CONTINUE)
+        outcome = parse_addresses(&arguments, &parsed);
+    if (outcome == COMMAND_CONTINUE)
+        outcome = check_open_paths(&arguments.open_paths);
+    return outcome == COMMAND_CONTINUE ? run(&arguments, &parsed) : outcome;
 }
 
 _Static_assert(OPTION_MAX_REPEATS < SERVER_MAX_ADDRESSES, "every --listen has a place in the server");

@@ -54,6 +54,8 @@ int api_refuse_failure(struct api_error *error, const struct error *failure) {
 
 static const char *type_of(int status) {
     switch (status) {
+    case 401:
+        return "authentication_error";
     case 404:
         return "not_found_error";
     case 429:

@@ -39,6 +39,12 @@ static void list_append(struct connection_list *list, struct connection *connect
 
 /* --- closing --- */
 
+static void set_phase(struct connection *connection, enum connection_phase phase) {
+    connection->state->connections_in_phase[connection->phase]--;
+    connection->state->connections_in_phase[phase]++;
+    connection->phase = phase;
+}
+
 static void free_when_closed(uv_handle_t *handle) {
     struct connection *connection = handle->data;
     if (--connection->open_handles > 0)
@@ -48,6 +54,7 @@ static void free_when_closed(uv_handle_t *handle) {
     http_request_free(&connection->request);
     buffer_free(&connection->pending);
     free(connection);
+    state->connections_in_phase[PHASE_CLOSING]--;
     state->connection_count--;
     state->connection_closed(state);
 }
@@ -58,7 +65,7 @@ void connection_close(struct connection *connection) {
     if (connection->phase == PHASE_WORKING || connection->phase == PHASE_WRITING)
         connection_log_abandoned(connection);
     exchange_cancel(connection);
-    connection->phase = PHASE_CLOSING;
+    set_phase(connection, PHASE_CLOSING);
     list_remove(connection);
     uv_close(&connection->socket.handle, free_when_closed);
     uv_close((uv_handle_t *)&connection->timer, free_when_closed);
@@ -108,7 +115,7 @@ static void on_deadline(uv_timer_t *timer) {
 void connection_enter(struct connection *connection, enum connection_phase phase, uint64_t milliseconds) {
     struct server_state *state = connection->state;
     struct connection_list *list = phase == PHASE_IDLE ? &state->idle : &state->busy;
-    connection->phase = phase;
+    set_phase(connection, phase);
     connection->phase_began = clock_nanoseconds();
     list_remove(connection);
     list_append(list, connection);
@@ -245,7 +252,9 @@ void connection_begin(struct server_state *state, int descriptor, bool is_unix) 
     }
     state->metrics.connections_accepted++;
     state->connection_count++;
+    state->connections_in_phase[PHASE_IDLE]++;
     connection->state = state;
+    connection->key_name = "";
     connection->open_handles = 2;
     connection->route = route_count;
     http_request_init(&connection->request, &state->limits);

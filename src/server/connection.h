@@ -9,19 +9,9 @@
 #include "server/reply.h"
 #include "server/scheduler.h"
 #include "server/state.h"
+#include "server/trace_context.h"
 
 #include <uv.h>
-
-enum connection_phase {
-    PHASE_IDLE,      /* waiting for the first byte of a request */
-    PHASE_HEAD,      /* reading a request head */
-    PHASE_BODY,      /* reading a request body */
-    PHASE_WORKING,   /* the scheduler has the request */
-    PHASE_WRITING,   /* the reply is on its way */
-    PHASE_LINGERING, /* all is said; reading on, so that a reset does not destroy the reply (RFC 9112,
-                        section 9.6) */
-    PHASE_CLOSING,
-};
 
 struct connection {
     struct server_state *state;
@@ -49,7 +39,9 @@ struct connection {
     bool reply_decided; /* before the body was read; it is read and thrown away */
     size_t counted_body_bytes;
     char request_id[REQUEST_ID_SIZE];
-    struct job *job; /* in PHASE_WORKING */
+    struct trace_context trace;
+    const char *key_name; /* of the key that the request has, for the log; never NULL */
+    struct job *job;      /* in PHASE_WORKING */
 
     /* Its reply. */
     struct reply reply;
@@ -57,7 +49,7 @@ struct connection {
     uv_write_t write;
     uv_shutdown_t shutdown;
     bool keep_alive;
-    uint64_t text_count, token_count; /* for the log */
+    uint64_t text_count, token_count, truncated_count; /* for the log */
 };
 
 /* Is there place for another connection? Where only idle ones are in its way, the oldest is closed, and there

@@ -15,7 +15,9 @@ void connection_reset_request(struct connection *connection) {
     connection->request_complete = false;
     connection->reply_decided = false;
     connection->request_id[0] = '\0';
-    connection->text_count = connection->token_count = 0;
+    connection->trace.parent[0] = '\0';
+    connection->key_name = "";
+    connection->text_count = connection->token_count = connection->truncated_count = 0;
 }
 
 /* --- the log --- */
@@ -23,6 +25,37 @@ void connection_reset_request(struct connection *connection) {
 static const char *method_name(const struct connection *connection) {
     static const char *const names[] = {"GET", "HEAD", "POST", "OTHER"};
     return connection->request.head_complete ? names[connection->request.method] : "";
+}
+
+static void write_origin(const struct connection *connection, struct json_writer *writer) {
+    json_key(writer, "request_id");
+    json_text_of_string(writer, connection->request_id);
+    if (connection->trace.parent[0] != '\0') {
+        json_key(writer, "trace_id");
+        json_text(writer, trace_context_trace_id(&connection->trace));
+        json_key(writer, "span_id");
+        json_text(writer, trace_context_span_id(&connection->trace));
+    }
+    if (connection->key_name[0] != '\0') {
+        json_key(writer, "api_key");
+        json_text_of_string(writer, connection->key_name);
+    }
+}
+
+static void write_work(const struct connection *connection, struct json_writer *writer) {
+    const struct reply *reply = &connection->reply;
+    json_key(writer, "texts");
+    json_unsigned(writer, connection->text_count);
+    json_key(writer, "tokens");
+    json_unsigned(writer, connection->token_count);
+    json_key(writer, "truncated");
+    json_unsigned(writer, connection->truncated_count);
+    json_key(writer, "queue_ms");
+    json_milliseconds(writer, reply->queue_nanoseconds);
+    json_key(writer, "tokenize_ms");
+    json_milliseconds(writer, reply->tokenize_nanoseconds);
+    json_key(writer, "compute_ms");
+    json_milliseconds(writer, reply->compute_nanoseconds);
 }
 
 static void write_log_line(struct connection *connection, int status, uint64_t duration) {
@@ -34,12 +67,13 @@ static void write_log_line(struct connection *connection, int status, uint64_t d
         path = http_request_path(&connection->request);
     path.size = path.size < LOGGED_PATH_BYTES ? path.size : LOGGED_PATH_BYTES;
     log_event_begin(&writer, status >= 500 ? "error" : "info", "request");
-    json_key(&writer, "request_id");
-    json_text_of_string(&writer, connection->request_id);
+    write_origin(connection, &writer);
     json_key(&writer, "method");
     json_text_of_string(&writer, method_name(connection));
     json_key(&writer, "path");
     json_text(&writer, path);
+    json_key(&writer, "route");
+    json_text_of_string(&writer, route_label(connection->route));
     json_key(&writer, "status");
     json_unsigned(&writer, (uint64_t)status);
     if (reply->error_code != NULL) {
@@ -50,21 +84,11 @@ static void write_log_line(struct connection *connection, int status, uint64_t d
     json_unsigned(&writer, connection->request.head_received + connection->request.body_received);
     json_key(&writer, "bytes_out");
     json_unsigned(&writer, connection->reply_head.size + reply->body.size);
-    if (reply->timed) {
-        json_key(&writer, "texts");
-        json_unsigned(&writer, connection->text_count);
-        json_key(&writer, "tokens");
-        json_unsigned(&writer, connection->token_count);
-        json_key(&writer, "queue_ms");
-        json_milliseconds(&writer, reply->queue_nanoseconds);
-        json_key(&writer, "tokenize_ms");
-        json_milliseconds(&writer, reply->tokenize_nanoseconds);
-        json_key(&writer, "compute_ms");
-        json_milliseconds(&writer, reply->compute_nanoseconds);
-    }
+    if (reply->timed)
+        write_work(connection, &writer);
     json_key(&writer, "total_ms");
     json_milliseconds(&writer, duration);
-    log_event_end(connection->state->log, &writer);
+    log_event_end(connection->state->access_log, &writer);
     buffer_free(&line);
 }
 
@@ -72,7 +96,7 @@ static void record(struct connection *connection, int status) {
     uint64_t duration = clock_nanoseconds() - connection->request_began;
     metrics_count_request(&connection->state->metrics, connection->route, status, duration);
     bool quiet = connection->route < route_count && routes[connection->route].quiet && status == 200;
-    if (!quiet)
+    if (!quiet && connection->state->access_log != NULL)
         write_log_line(connection, status, duration);
 }
 
@@ -137,7 +161,13 @@ static void write_later(struct connection *connection, uv_buf_t pieces[2], size_
 void connection_send_reply(struct connection *connection) {
     struct reply *reply = &connection->reply;
     bool keep_alive = connection->keep_alive && connection->request_complete && !connection->state->draining;
-    if (reply_write_head(reply, connection->request_id, keep_alive, &connection->reply_head) != STATUS_OK) {
+    const struct reply_context context = {
+        .request_id = connection->request_id,
+        .trace_parent = connection->trace.parent,
+        .keep_alive = keep_alive,
+        .total_nanoseconds = clock_nanoseconds() - connection->request_began,
+    };
+    if (reply_write_head(reply, &context, &connection->reply_head) != STATUS_OK) {
         connection_close(connection);
         return;
     }
@@ -148,7 +178,7 @@ void connection_send_reply(struct connection *connection) {
     };
     int written = uv_try_write(&connection->socket.stream, pieces, 2);
     if (written < 0 && written != UV_EAGAIN) {
-        connection->phase = PHASE_WRITING;
+        connection_enter(connection, PHASE_WRITING, 0);
         connection_close(connection);
     } else if (written >= 0 && (size_t)written == pieces[0].len + pieces[1].len) {
         finish_reply(connection);

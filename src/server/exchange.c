@@ -66,9 +66,27 @@ static bool asks_dialect(const struct connection *connection) {
            connection->request.method == METHOD_POST;
 }
 
+/* Before anything is told about what is there and what is not. */
+static bool is_permitted(struct connection *connection) {
+    const struct server_state *state = connection->state;
+    if (state->api_keys == NULL ||
+        api_keys_permit(state->api_keys, &connection->request, &connection->key_name) ||
+        (connection->route < route_count && state->open_routes[connection->route]))
+        return true;
+    struct api_error error;
+    connection->state->metrics.unauthorized++;
+    api_refuse(&error, 401, "invalid_api_key",
+               "this server asks for a key: \"Authorization: Bearer KEY\" or \"Api-Key: KEY\"");
+    decide(connection, &error);
+    connection->reply.challenge = "Bearer realm=\"rescoldo\"";
+    return false;
+}
+
 static void check_route(struct connection *connection) {
     struct api_error error;
     enum http_method_kind method = connection->request.method;
+    if (!is_permitted(connection))
+        return;
     if (connection->route == route_count) {
         api_refuse(&error, 404, "not_found", "no such path; docs/api.md lists them");
         decide(connection, &error);
@@ -107,6 +125,8 @@ void exchange_head(struct connection *connection, bool input_left) {
     connection->route = route_find(http_request_path(request));
     connection->keep_alive = request->keep_alive;
     set_request_id(connection);
+    (void)trace_context_parse(http_request_field(&connection->request, FIELD_TRACE_PARENT),
+                              &connection->trace);
     connection_enter(connection, PHASE_BODY, connection->state->limits.body_timeout_seconds * 1000);
     check_route(connection);
     request->discard_body = connection->reply_decided || !asks_dialect(connection);
@@ -213,6 +233,7 @@ void exchange_complete(struct connection *connection) {
 void exchange_refused(struct connection *connection) {
     struct api_error error;
     const struct http_refusal *refusal = &connection->request.refusal;
+    metrics_count_parse_error(&connection->state->metrics, refusal->code);
     api_refuse(&error, refusal->status, refusal->code, "%s", refusal->message);
     reply_set_error(&connection->reply, &error);
     connection_send_reply(connection);
@@ -256,6 +277,8 @@ static void count(struct server_state *state, const struct job *job) {
         return;
     histogram_add(&metrics->tokenize, job->usage.tokenize_nanoseconds);
     histogram_add(&metrics->compute, job->usage.compute_nanoseconds);
+    histogram_add_size(&metrics->request_texts, job->text_count);
+    histogram_add_size(&metrics->request_tokens, job->usage.tokens);
     metrics->input_texts += job->text_count;
     metrics->input_tokens += job->usage.tokens;
     metrics->truncated_texts += job->truncated_texts;
@@ -284,6 +307,7 @@ void connection_deliver(struct server_state *state, struct job *job) {
         connection->job = NULL;
         connection->text_count = job->text_count;
         connection->token_count = job->usage.tokens;
+        connection->truncated_count = job->truncated_texts;
         reply->status = job->http_status;
         reply->content_type = CONTENT_TYPE_JSON;
         reply->error_code = job->error_code;

@@ -17,6 +17,9 @@ static const char *const field_names[HEADER_FIELDS] = {
     [FIELD_CONTENT_ENCODING] = "content-encoding",
     [FIELD_REQUEST_ID] = "x-request-id",
     [FIELD_REQUEST_TIMEOUT] = "x-request-timeout",
+    [FIELD_AUTHORIZATION] = "authorization",
+    [FIELD_API_KEY] = "api-key",
+    [FIELD_TRACE_PARENT] = "traceparent",
 };
 
 static int refuse(struct http_request *request, int status, const char *code, const char *format, ...)

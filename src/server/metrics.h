@@ -10,12 +10,13 @@
 #include <stdint.h>
 
 #define HISTOGRAM_BOUNDS   16u
-#define METRICS_STATUSES   20u
+#define METRICS_STATUSES   21u
+#define PARSE_ERROR_KINDS  19u
 #define METRICS_MAX_ROUTES 64u
 
 struct histogram {
     uint64_t counts[HISTOGRAM_BOUNDS + 1]; /* per bucket, the last one unbounded */
-    uint64_t nanoseconds;
+    uint64_t sum;                          /* of nanoseconds, or of sizes */
 };
 
 enum shed_reason {
@@ -28,6 +29,9 @@ struct metrics {
     uint64_t requests[METRICS_MAX_ROUTES][METRICS_STATUSES];
     struct histogram request_duration[METRICS_MAX_ROUTES];
     struct histogram queue, tokenize, compute;
+    struct histogram request_texts, request_tokens; /* of sizes */
+    uint64_t parse_errors[PARSE_ERROR_KINDS];
+    uint64_t unauthorized;
     uint64_t shed[SHED_REASONS];
     uint64_t cancelled;
     uint64_t deadline_exceeded;
@@ -36,11 +40,16 @@ struct metrics {
     uint64_t received_bytes, sent_bytes;
 };
 
+/* A histogram is of durations or of sizes, from 1 to 100000. */
 void histogram_add(struct histogram *histogram, uint64_t nanoseconds);
+void histogram_add_size(struct histogram *histogram, uint64_t size);
 
 /* route is an index into the router's table, at most route_count (which stands for paths that do not exist).
  */
 void metrics_count_request(struct metrics *metrics, size_t route, int status, uint64_t nanoseconds);
+
+/* kind is the code of an http_refusal. */
+void metrics_count_parse_error(struct metrics *metrics, const char *kind);
 
 /* Appends all of them. */
 MUST_CHECK enum status metrics_write(const struct metrics *metrics, struct buffer *text);
@@ -48,5 +57,9 @@ MUST_CHECK enum status metrics_write(const struct metrics *metrics, struct buffe
 /* Appends "# HELP", "# TYPE" and one sample without labels. type is "gauge" or "counter". */
 MUST_CHECK enum status metrics_write_value(struct buffer *text, const char *name, const char *type,
                                            const char *help, double value);
+
+/* Appends "# HELP" and "# TYPE". */
+MUST_CHECK enum status metrics_write_family(struct buffer *text, const char *name, const char *type,
+                                            const char *help);
 
 #endif

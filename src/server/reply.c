@@ -20,6 +20,8 @@ static const char *reason_phrase(int status) {
         return "OK";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 404:
         return "Not Found";
     case 405:
@@ -78,17 +80,28 @@ static enum status write_retry_after(uint64_t milliseconds, struct buffer *head)
                                 (milliseconds + 999) / 1000, milliseconds);
 }
 
-/* https://www.w3.org/TR/server-timing/: durations in milliseconds. */
-static enum status write_timing(const struct reply *reply, struct buffer *head) {
+static enum status write_field(const char *name, const char *value, struct buffer *head) {
+    if (value == NULL || value[0] == '\0')
+        return STATUS_OK;
+    return buffer_append_format(head, NULL, "%s: %s\r\n", name, value);
+}
+
+/* https://www.w3.org/TR/server-timing/: durations in milliseconds. Then the same for clients of Text
+ * Embeddings Inference: whole milliseconds. */
+static enum status write_timing(const struct reply *reply, uint64_t total, struct buffer *head) {
     if (!reply->timed)
         return STATUS_OK;
     return buffer_append_format(
-        head, NULL, "Server-Timing: queue;dur=%.3f, tokenize;dur=%.3f, compute;dur=%.3f\r\n",
+        head, NULL,
+        "Server-Timing: queue;dur=%.3f, tokenize;dur=%.3f, compute;dur=%.3f, total;dur=%.3f\r\n"
+        "x-queue-time: %" PRIu64 "\r\nx-tokenization-time: %" PRIu64 "\r\nx-inference-time: %" PRIu64
+        "\r\nx-total-time: %" PRIu64 "\r\n",
         (double)reply->queue_nanoseconds / 1e6, (double)reply->tokenize_nanoseconds / 1e6,
-        (double)reply->compute_nanoseconds / 1e6);
+        (double)reply->compute_nanoseconds / 1e6, (double)total / 1e6, reply->queue_nanoseconds / 1000000,
+        reply->tokenize_nanoseconds / 1000000, reply->compute_nanoseconds / 1000000, total / 1000000);
 }
 
-enum status reply_write_head(const struct reply *reply, const char *request_id, bool keep_alive,
+enum status reply_write_head(const struct reply *reply, const struct reply_context *context,
                              struct buffer *head) {
     char date[40];
     print_date(date, sizeof date);
@@ -96,15 +109,19 @@ enum status reply_write_head(const struct reply *reply, const char *request_id, 
         head, NULL,
         "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: %s\r\n",
         reply->status, reason_phrase(reply->status), date, reply->content_type, reply->body.size,
-        keep_alive ? "keep-alive" : "close");
-    if (status == STATUS_OK && request_id[0] != '\0')
-        status = buffer_append_format(head, NULL, "X-Request-Id: %s\r\n", request_id);
-    if (status == STATUS_OK && reply->allow != NULL)
-        status = buffer_append_format(head, NULL, "Allow: %s\r\n", reply->allow);
+        context->keep_alive ? "keep-alive" : "close");
+    if (status == STATUS_OK)
+        status = write_field("X-Request-Id", context->request_id, head);
+    if (status == STATUS_OK)
+        status = write_field("traceparent", context->trace_parent, head);
+    if (status == STATUS_OK)
+        status = write_field("Allow", reply->allow, head);
+    if (status == STATUS_OK)
+        status = write_field("WWW-Authenticate", reply->challenge, head);
     if (status == STATUS_OK)
         status = write_retry_after(reply->retry_after_milliseconds, head);
     if (status == STATUS_OK)
-        status = write_timing(reply, head);
+        status = write_timing(reply, context->total_nanoseconds, head);
     if (status == STATUS_OK)
         status = buffer_append(head, "\r\n", 2, NULL);
     return status;

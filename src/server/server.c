@@ -182,6 +182,17 @@ static enum status open_handles(struct server *server, struct error *error) {
     return failure == 0 ? STATUS_OK : fail(error, failure, "cannot handle signals");
 }
 
+static void set_open_routes(struct server *server) {
+    const struct server_options *options = server->options;
+    for (size_t i = 0; i < route_count; i++)
+        server->state.open_routes[i] = options->open_path_count == 0 && routes[i].quiet;
+    for (size_t i = 0; i < options->open_path_count; i++) {
+        size_t route = route_find(bytes_of_string(options->open_paths[i]));
+        if (route < route_count)
+            server->state.open_routes[route] = true;
+    }
+}
+
 static void set_state(struct server *server) {
     struct server_state *state = &server->state;
     state->limits = server->options->limits;
@@ -189,6 +200,8 @@ static void set_state(struct server *server) {
     state->loop = &server->loop;
     state->sandbox = "off";
     state->connection_closed = on_connection_closed;
+    state->api_keys = server->options->api_keys;
+    set_open_routes(server);
     state->started_at = clock_nanoseconds();
     state->started_unix_seconds = (double)time(NULL);
     state->statistics_descriptor = process_statistics_open();
@@ -213,6 +226,7 @@ static enum status fit_connections(struct server *server, struct error *error) {
         return error_set(error, STATUS_LIMIT_EXCEEDED,
                          "the limit of open files is %llu, expected more than %llu",
                          (unsigned long long)descriptors.rlim_cur, (unsigned long long)others);
+    server->state.max_descriptors = descriptors.rlim_cur;
     if (descriptors.rlim_cur < wanted) {
         server->state.limits.max_connections = descriptors.rlim_cur - others;
         log_message(server->state.log, "warning", "fewer_connections",
@@ -221,9 +235,28 @@ static enum status fit_connections(struct server *server, struct error *error) {
     return STATUS_OK;
 }
 
+static enum status start_logs(struct server *server, struct error *error) {
+    const struct server_options *options = server->options;
+    struct server_state *state = &server->state;
+    enum status status = log_start(options->log_descriptor, &state->log, error);
+    if (status != STATUS_OK || options->access_log_descriptor < 0)
+        return status;
+    state->access_log = state->log;
+    if (options->access_log_descriptor == options->log_descriptor)
+        return STATUS_OK;
+    state->access_log = NULL;
+    return log_start(options->access_log_descriptor, &state->access_log, error);
+}
+
+static void stop_logs(struct server_state *state) {
+    if (state->access_log != state->log)
+        log_stop(state->access_log);
+    log_stop(state->log);
+}
+
 static enum status start(struct server *server, struct error *error) {
     set_state(server);
-    enum status status = log_start(server->options->log_descriptor, &server->state.log, error);
+    enum status status = start_logs(server, error);
     if (status == STATUS_OK)
         status = fit_connections(server, error);
     if (status == STATUS_OK)
@@ -305,7 +338,7 @@ static void release(struct server *server) {
     listeners_free(&server->listeners);
     service_manager_disconnect(&server->manager);
     session_destroy(server->session);
-    log_stop(server->state.log);
+    stop_logs(&server->state);
     process_statistics_close(server->state.statistics_descriptor);
     free(server);
 }
@@ -339,7 +372,7 @@ enum status server_run(const struct server_options *options, enum server_end *en
     if (server->end == SERVER_INTERRUPTED) {
         for (size_t i = 0; i < server->listeners.count; i++)
             listening_socket_close(&server->listeners.entries[i].socket);
-        log_stop(server->state.log);
+        stop_logs(&server->state);
         return status;
     }
     release(server);

@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/status.h"
 #include "engine/model.h"
+#include "server/api_keys.h"
 #include "server/limits.h"
 #include "server/listening_socket.h"
 
@@ -22,6 +23,10 @@ struct server_options {
     struct listening_options listening;
     struct limits limits;
     int log_descriptor;
+    int access_log_descriptor;       /* may be log_descriptor; -1: requests are not logged */
+    const struct api_keys *api_keys; /* NULL: none are asked for; must outlive server_run */
+    const char *const *open_paths;   /* [open_path_count] of the router, answered without a key; */
+    size_t open_path_count;          /* with none given, the quiet ones */
 };
 
 enum server_end {

@@ -332,11 +332,53 @@ def test_request_ids(server):
     assert len(id_for("X-Request-Id: a b")) == 32
 
 
-def test_server_timing(server):
+def test_times_in_the_headers(server):
     with RawConnection(server) as connection:
-        connection.send(post("/v1/rerank", SMALL))
-        timing = connection.read_reply().headers["server-timing"]
-        assert [part.split(";")[0].strip() for part in timing.split(",")] == ["queue", "tokenize", "compute"]
+        connection.send(post("/v1/rerank", {"query": "q", "documents": ["word " * 300] * 20}))
+        headers = connection.read_reply().headers
+    parts = [part.split(";dur=") for part in headers["server-timing"].split(", ")]
+    assert [name for name, _ in parts] == ["queue", "tokenize", "compute", "total"]
+    times = {name: float(duration) for name, duration in parts}
+    assert times["queue"] + times["tokenize"] + times["compute"] <= times["total"] + 0.01
+    for header, name in (("queue", "queue"), ("tokenization", "tokenize"), ("inference", "compute"), ("total", "total")):
+        assert int(headers[f"x-{header}-time"]) == int(times[name])
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    ("value", "echo"),
+    [
+        (f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-01"),
+        (f"  00-{TRACE}-{PARENT}-00  ", f"00-{TRACE}-{PARENT}-00"),
+        (f"01-{TRACE}-{PARENT}-01-what-comes-later", f"00-{TRACE}-{PARENT}-01"),
+        (f"fe-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-01"),
+        (f"00-{TRACE}-{PARENT}-01-more", None),
+        (f"01-{TRACE}-{PARENT}-01more", None),
+        (f"ff-{TRACE}-{PARENT}-01", None),
+        (f"00-{TRACE.upper()}-{PARENT}-01", None),
+        (f"00-{'0' * 32}-{PARENT}-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE}-{PARENT}-0", None),
+        (f"00-{TRACE}-{PARENT}-0g", None),
+        (f"00-{TRACE[:-1]}-{PARENT}-011", None),
+        (f"00_{TRACE}_{PARENT}_01", None),
+        (f"0-{TRACE}-{PARENT}-01", None),
+        ("", None),
+        ("00", None),
+    ],
+)
+def test_trace_contexts(server, value, echo):
+    with RawConnection(server) as connection:
+        connection.send(post("/v1/rerank", SMALL, f"traceparent: {value}"))
+        reply = connection.read_reply()
+        assert reply.status == 200
+        assert reply.headers.get("traceparent") == echo
+        entry = server.wait_for_event("request", request_id=reply.headers["x-request-id"])
+        assert entry.get("trace_id") == (TRACE if echo else None)
+        assert entry.get("span_id") == (PARENT if echo else None)
 
 
 def test_a_reply_larger_than_the_socket_takes_at_once(embedder):

@@ -1,0 +1,94 @@
+/* /metrics: what is counted (metrics.h), and what is the case now. */
+#include "base/json_writer.h"
+#include "server/api_status.h"
+#include "server/metrics.h"
+#include "server/process_statistics.h"
+
+#include <inttypes.h>
+
+struct value {
+    const char *name, *type, *help;
+    double value;
+};
+
+static uint64_t dropped_lines(const struct server_state *state) {
+    uint64_t dropped = log_dropped_lines(state->log);
+    if (state->access_log != NULL && state->access_log != state->log)
+        dropped += log_dropped_lines(state->access_log);
+    return dropped;
+}
+
+static enum status write_values(struct server_state *state, struct buffer *text) {
+    struct scheduler_load load = scheduler_load(state->scheduler);
+    struct process_statistics statistics = process_statistics_read(state->statistics_descriptor);
+    const struct value values[] = {
+        {"rescoldo_ready", "gauge", "1 when requests are taken, 0 while draining.", state->draining ? 0 : 1},
+        {"rescoldo_queue_requests", "gauge", "Requests that wait for compute.", (double)load.queued_requests},
+        {"rescoldo_running_requests", "gauge", "Requests being computed.", (double)load.running_requests},
+        {"rescoldo_predicted_wait_seconds", "gauge", "Predicted time until all queued requests are done.",
+         (double)load.predicted_nanoseconds / 1e9},
+        {"rescoldo_bodies_in_flight_bytes", "gauge", "Bytes of request bodies held.",
+         (double)state->body_bytes},
+        {"rescoldo_model_bytes", "gauge", "Size of the model's file.",
+         (double)state->service.model->mapping.bytes.size},
+        {"rescoldo_session_bytes", "gauge", "Working memory of compute.",
+         (double)session_memory(state->session)},
+        {"rescoldo_log_dropped_lines_total", "counter", "Log lines dropped because nobody read them.",
+         (double)dropped_lines(state)},
+        {"process_start_time_seconds", "gauge", "Start of the process, in seconds since 1970.",
+         state->started_unix_seconds},
+        {"process_cpu_seconds_total", "counter", "User and system time.", statistics.cpu_seconds},
+        {"process_resident_memory_bytes", "gauge", "Resident memory.", (double)statistics.resident_bytes},
+        {"process_virtual_memory_bytes", "gauge", "Virtual memory.", (double)statistics.virtual_bytes},
+        {"process_max_fds", "gauge", "Limit of open descriptors.", (double)state->max_descriptors},
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof values / sizeof values[0] && status == STATUS_OK; i++)
+        status = metrics_write_value(text, values[i].name, values[i].type, values[i].help, values[i].value);
+    return status;
+}
+
+static enum status write_labelled(const struct server_state *state, struct buffer *text) {
+    const struct model *model = state->service.model;
+    struct buffer name = {0};
+    struct json_writer writer = json_writer_to(&name); /* a label is escaped as JSON escapes quotes */
+    json_text_of_string(&writer, model->name);
+    enum status status = json_writer_finish(&writer, NULL);
+    if (status == STATUS_OK)
+        status = buffer_append_format(
+            text, NULL,
+            "# HELP rescoldo_build_info Always 1; what runs.\n# TYPE rescoldo_build_info gauge\n"
+            "rescoldo_build_info{version=\"%s\",model=%.*s,kind=\"%s\",precision=\"%s\",isa=\"%s\"} 1\n"
+            "# HELP rescoldo_sandbox_state 1 for the state that holds.\n# TYPE rescoldo_sandbox_state gauge\n"
+            "rescoldo_sandbox_state{state=\"%s\"} 1\n",
+            RESCOLDO_VERSION, (int)name.size, (const char *)name.data, model_kind_name(model->kind),
+            precision_name(model->precision), session_kernels(state->session)->name, state->sandbox);
+    buffer_free(&name);
+    return status;
+}
+
+static enum status write_connections(const struct server_state *state, struct buffer *text) {
+    static const char *const names[CONNECTION_PHASES] = {"idle",    "head",      "body",   "working",
+                                                         "writing", "lingering", "closing"};
+    enum status status = metrics_write_family(text, "rescoldo_connections", "gauge",
+                                              "Open connections, by what they are about.");
+    for (size_t i = 0; i < CONNECTION_PHASES && status == STATUS_OK; i++)
+        status = buffer_append_format(text, NULL, "rescoldo_connections{state=\"%s\"} %" PRIu64 "\n",
+                                      names[i], state->connections_in_phase[i]);
+    return status;
+}
+
+void page_metrics(struct server_state *state, struct reply *reply) {
+    reply->status = 200;
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    enum status status = write_labelled(state, &reply->body);
+    if (status == STATUS_OK)
+        status = write_values(state, &reply->body);
+    if (status == STATUS_OK)
+        status = write_connections(state, &reply->body);
+    if (status == STATUS_OK)
+        status = metrics_write(&state->metrics, &reply->body);
+    struct api_error error;
+    if (status != STATUS_OK && api_refuse(&error, 500, "out_of_memory", "no memory for the metrics") != 0)
+        reply_set_error(reply, &error);
+}
