@@ -27,9 +27,8 @@ static enum status run(const char *source, const char *output, const struct resc
                        struct error *error) {
     struct watch watch = {.options = options};
     const struct bake_options bake_options = {
-        .model = source,
+        .models = {{.path = source, .name = options->name}},
         .output = output,
-        .name = options->name,
         .precision = options->precision == RESCOLDO_PRECISION_F32 ? PRECISION_F32 : PRECISION_INT8,
         .progress = {on_progress, &watch, &watch.stop},
     };
