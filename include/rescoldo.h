@@ -102,18 +102,30 @@ const char *rescoldo_status_name(enum rescoldo_status status);
 /* An opened ember. */
 struct rescoldo_model;
 
+/* What a model is wanted for. */
+enum rescoldo_task {
+    RESCOLDO_TASK_ANY = 0,    /* the first model */
+    RESCOLDO_TASK_RERANK = 1, /* the first cross-encoder, else the first model, which reranks by cosine */
+    RESCOLDO_TASK_EMBED = 2   /* the first embedder, else the first model, which cannot embed */
+};
+
 struct rescoldo_model_options {
     size_t size;               /* sizeof(struct rescoldo_model_options) */
     uint32_t verify_checksums; /* not 0: read the whole ember and compare its checksums, besides the checks
                                 * of structure that are always made */
-    uint32_t reserved;         /* 0 */
+    uint32_t task;    /* enum rescoldo_task: which model, where the ember holds several and no name is
+                       * given */
+    const char *name; /* of the model, NUL-terminated; NULL: the one that suits the task */
 };
 
 /* Opens the ember at path, maps it into memory and checks its structure. Processes that open the same file
  * share its pages. The file may be deleted or replaced by rename afterwards; truncating it in place kills the
- * process that reads it (SIGBUS). options may be NULL. *model is NULL on failure; else close it.
- * Errors: NOT_FOUND, INPUT_OUTPUT, INVALID_DATA, UNSUPPORTED, OUT_OF_MEMORY; the message names the path and
- * the part of the file. */
+ * process that reads it (SIGBUS). options may be NULL. *model is NULL on failure; else close it. Models of
+ * one ember that are opened one after the other share their pages too.
+ * Errors: NOT_FOUND (also when no model has options->name: the message lists those that are there),
+ * INPUT_OUTPUT, INVALID_DATA, UNSUPPORTED, OUT_OF_MEMORY; the message names the path and the part of the
+ * file.
+ */
 enum rescoldo_status rescoldo_model_open(const char *path, const struct rescoldo_model_options *options,
                                          struct rescoldo_model **model, struct rescoldo_error *error);
 
@@ -330,11 +342,12 @@ struct rescoldo_bake_options {
 };
 
 /* Bakes the published model at source (a Hugging Face directory, or what else `rescoldo bake --model` takes)
- * to the ember at output: checks, quantizes, packs, writes, and tests what was written against the model in
- * float32. output appears whole or not at all, and replaces a file there at once; models opened from that one
- * stay as they are. Takes seconds and about twice the memory of the published weights. options may be NULL.
- * Errors: NOT_FOUND, INPUT_OUTPUT, INVALID_DATA, UNSUPPORTED, LIMIT_EXCEEDED, OUT_OF_MEMORY, CANCELLED,
- * DEADLINE_EXCEEDED; INTERNAL when the written ember fails its self-test. */
+ * to the ember at output, which will hold that one model (`rescoldo bake` puts several into one): checks,
+ * quantizes, packs, writes, and tests what was written against the model in float32. output appears whole or
+ * not at all, and replaces a file there at once; models opened from that one stay as they are. Takes seconds
+ * and about twice the memory of the published weights. options may be NULL. Errors: NOT_FOUND, INPUT_OUTPUT,
+ * INVALID_DATA, UNSUPPORTED, LIMIT_EXCEEDED, OUT_OF_MEMORY, CANCELLED, DEADLINE_EXCEEDED; INTERNAL when the
+ * written ember fails its self-test. */
 enum rescoldo_status rescoldo_bake(const char *source, const char *output,
                                    const struct rescoldo_bake_options *options, struct rescoldo_error *error);
 

@@ -22,6 +22,7 @@ class Embedder(Model):
 
     Args:
         path: the ember, as `rescoldo bake` or rescoldo.bake wrote it.
+        model: the name of the model, where the ember holds several; by default the first embedder.
         max_length: tokens of a text, special tokens included; by default the model's.
         truncation: "longest_first" cuts a longer text at its end, "none" raises LimitExceededError.
         truncation_side: the end that gives way: "right" or "left".
@@ -35,10 +36,13 @@ class Embedder(Model):
         Else as for Reranker.
     """
 
+    _task = 2
+
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
+        model: str | None = None,
         max_length: int | None = None,
         truncation: Literal["longest_first", "none"] = "longest_first",
         truncation_side: TruncationSide = "right",
@@ -48,7 +52,9 @@ class Embedder(Model):
     ) -> None:
         self._truncation = choice({name: TRUNCATIONS[name] for name in ("longest_first", "none")}, truncation, "truncation")
         self._truncation_side = choice(TRUNCATION_SIDES, truncation_side, "truncation_side")
-        super().__init__(path, max_length=max_length, threads=threads, verify=verify, max_batch_tokens=max_batch_tokens)
+        super().__init__(
+            path, model=model, max_length=max_length, threads=threads, verify=verify, max_batch_tokens=max_batch_tokens
+        )
         if self.kind != "embedder":
             raise UnsupportedError(f"{self.path} holds {self.name}, a cross-encoder: it reranks (rescoldo.Reranker) and "
                                    "does not embed")

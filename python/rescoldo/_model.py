@@ -101,10 +101,14 @@ class Model:
     forked from the one that made them.
     """
 
+    # What the model of an ember that holds several is wanted for.
+    _task: int
+
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
+        model: str | None = None,
         max_length: int | None = None,
         threads: int = 1,
         verify: bool = False,
@@ -113,13 +117,14 @@ class Model:
         if threads < 1:
             raise ValueError(f"threads is {threads}, expected 1 or more")
         self._path = os.path.abspath(path)
+        self._wanted = model
         self._max_length = 0 if max_length is None else _positive(max_length, "max_length")
         self._threads = threads
         self._max_batch_tokens = 0 if max_batch_tokens is None else _positive(max_batch_tokens, "max_batch_tokens")
         self._open(verify)
 
     def _open(self, verify: bool) -> None:
-        self._model = _native.open(self._path, verify, self._max_batch_tokens)
+        self._model = _native.open(self._path, self._task, self._wanted, verify, self._max_batch_tokens)
         description = _native.describe(self._model)
         self._name, self._kind, self._precision, self._hidden_size, self._longest, self._vocabulary_size = description
         if self._max_length > self._longest:

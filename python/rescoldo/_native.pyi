@@ -1,6 +1,7 @@
 """The extension module: thin, unchecked by users' eyes; rescoldo's Python code is what they call.
 
-Truncation is 0 longest_first, 1 only_passage, 2 none, 3 windows; direction 0 right, 1 left; precision 0 int8, 1 f32.
+Truncation is 0 longest_first, 1 only_passage, 2 none, 3 windows; direction 0 right, 1 left; precision 0 int8, 1 f32; task
+1 rerank, 2 embed.
 timeout is in seconds from now. Every call of the library runs without the GIL.
 """
 
@@ -17,7 +18,9 @@ Result: TypeAlias = tuple[float, float, int, bool, int, int, int]
 EmbeddingInfo: TypeAlias = tuple[int, bool, int]
 
 def version() -> str: ...
-def open(path: str | PathLike[str], verify: bool, max_batch_tokens: int, /) -> Model: ...
+def open(
+    path: str | PathLike[str], task: int, name: str | None, verify: bool, max_batch_tokens: int, /
+) -> Model: ...
 def describe(model: Model, /) -> tuple[str, str, str, int, int, int]: ...
 def rerank(
     model: Model,

@@ -44,6 +44,7 @@ class Reranker(Model):
 
     Args:
         path: the ember, as `rescoldo bake` or rescoldo.bake wrote it.
+        model: the name of the model, where the ember holds several; by default the first cross-encoder.
         max_length: tokens of query and document together, special tokens included; by default the model's.
         truncation: what happens to a longer pair: "longest_first" (the longer of the two gives way, as in
             sentence-transformers and FlashRank), "only_passage", "windows" (a long document is scored as overlapping
@@ -63,10 +64,13 @@ class Reranker(Model):
         ValueError: an argument is out of its range.
     """
 
+    _task = 1
+
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
+        model: str | None = None,
         max_length: int | None = None,
         truncation: Truncation = "longest_first",
         truncation_side: TruncationSide = "right",
@@ -82,7 +86,9 @@ class Reranker(Model):
         self._window_stride = window_stride
         self._max_windows = max_windows
         self._max_passage_tokens = max_passage_tokens
-        super().__init__(path, max_length=max_length, threads=threads, verify=verify, max_batch_tokens=max_batch_tokens)
+        super().__init__(
+            path, model=model, max_length=max_length, threads=threads, verify=verify, max_batch_tokens=max_batch_tokens
+        )
 
     def _score(
         self, query: str, documents: Sequence[str], timeout: float | None, cancel: CancelFlag | None

@@ -21,11 +21,11 @@ static void destroy_model(PyObject *capsule) {
         close_model(model);
 }
 
-static enum rescoldo_status open_path(struct opened_model *model, const char *path, int verify,
+static enum rescoldo_status open_path(struct opened_model *model, const char *path,
+                                      const struct rescoldo_model_options *options,
                                       struct rescoldo_error *error) {
-    const struct rescoldo_model_options options = {.size = sizeof options, .verify_checksums = verify != 0};
     enum rescoldo_status status;
-    Py_BEGIN_ALLOW_THREADS status = rescoldo_model_open(path, &options, &model->model, error);
+    Py_BEGIN_ALLOW_THREADS status = rescoldo_model_open(path, options, &model->model, error);
     Py_END_ALLOW_THREADS model->info.size = sizeof model->info;
     return status == RESCOLDO_STATUS_OK ? rescoldo_model_describe(model->model, &model->info, error) : status;
 }
@@ -35,16 +35,19 @@ PyObject *native_open(PyObject *module, PyObject *arguments) {
     PyObject *path;
     int verify;
     unsigned int max_batch_tokens;
-    if (!PyArg_ParseTuple(arguments, "O&pI", PyUnicode_FSConverter, &path, &verify, &max_batch_tokens))
+    struct rescoldo_model_options options = {.size = sizeof options};
+    if (!PyArg_ParseTuple(arguments, "O&IzpI", PyUnicode_FSConverter, &path, &options.task, &options.name,
+                          &verify, &max_batch_tokens))
         return NULL;
     struct opened_model *model = PyMem_Calloc(1, sizeof *model);
     if (model == NULL) {
         Py_DECREF(path);
         return PyErr_NoMemory();
     }
+    options.verify_checksums = verify != 0;
     model->max_batch_tokens = max_batch_tokens;
     struct rescoldo_error error;
-    enum rescoldo_status status = open_path(model, PyBytes_AsString(path), verify, &error);
+    enum rescoldo_status status = open_path(model, PyBytes_AsString(path), &options, &error);
     Py_DECREF(path);
     PyObject *capsule =
         status == RESCOLDO_STATUS_OK ? PyCapsule_New(model, model_name, destroy_model) : raise_error(&error);

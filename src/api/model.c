@@ -13,6 +13,11 @@ static_assert((int)RESCOLDO_PRECISION_INT8 == (int)PRECISION_INT8 &&
                   (int)RESCOLDO_PRECISION_F32 == (int)PRECISION_F32,
               "the public precisions are the engine's");
 
+static_assert((int)RESCOLDO_TASK_ANY == (int)MODEL_TASK_ANY &&
+                  (int)RESCOLDO_TASK_RERANK == (int)MODEL_TASK_RERANK &&
+                  (int)RESCOLDO_TASK_EMBED == (int)MODEL_TASK_EMBED,
+              "the public tasks are the engine's");
+
 /* Where an ember comes from; one of the three. */
 struct source {
     const char *path;
@@ -48,14 +53,18 @@ static enum status open_model(const struct source *source, const struct rescoldo
     struct rescoldo_model_options options;
     enum status status = api_copy_options(given, "struct rescoldo_model_options", sizeof options,
                                           sizeof options, &options, error);
-    if (status == STATUS_OK && options.reserved != 0)
-        status = error_set(error, STATUS_UNSUPPORTED, "reserved of struct rescoldo_model_options is not 0");
+    if (status == STATUS_OK)
+        status = api_check_value(options.task, RESCOLDO_TASK_EMBED, "task", error);
     if (status != STATUS_OK)
         return status;
     struct rescoldo_model *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for a model");
-    const struct model_options engine_options = {.verify_checksums = options.verify_checksums != 0};
+    const struct model_options engine_options = {
+        .verify_checksums = options.verify_checksums != 0,
+        .name = options.name,
+        .task = (enum model_task)options.task,
+    };
     status = open_source(source, &engine_options, &opened->model, error);
     if (status != STATUS_OK) {
         free(opened);

@@ -236,6 +236,51 @@ static void an_ember_opens_from_a_descriptor(void **state) {
     assert_int_equal(close(descriptor), 0);
 }
 
+static void a_model_is_chosen_by_task_or_name(void **state) {
+    const struct fixture *fixture = *state;
+    struct test_directory sources[] = {test_directory_create(), test_directory_create()};
+    for (size_t i = 0; i < 2; i++) {
+        const struct tiny_model tiny = {.kind = i == 0 ? MODEL_CROSS_ENCODER : MODEL_EMBEDDER, .prefix = ""};
+        tiny_model_write(&sources[i], &tiny);
+    }
+    const char *path = test_path(&fixture->directory, "both.ember");
+    struct bake_options bake_options = {
+        .models = {{.path = sources[0].path, .name = "first"}, {.path = sources[1].path, .name = "second"}},
+        .output = path};
+    struct bake_report report;
+    struct error baked;
+    if (bake_run(&bake_options, &report, &baked) != STATUS_OK)
+        fail_msg("%s", baked.message);
+    bake_report_free(&report);
+    static const struct {
+        enum rescoldo_task task;
+        const char *name, *expected;
+    } cases[] = {{RESCOLDO_TASK_ANY, NULL, "first"},
+                 {RESCOLDO_TASK_RERANK, NULL, "first"},
+                 {RESCOLDO_TASK_EMBED, NULL, "second"},
+                 {RESCOLDO_TASK_RERANK, "second", "second"}};
+    struct rescoldo_model_options options = {.size = sizeof options};
+    struct rescoldo_model *model;
+    struct rescoldo_error error;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rescoldo_model_info info = {.size = sizeof info};
+        options.task = (uint32_t)cases[i].task;
+        options.name = cases[i].name;
+        assert_int_equal(rescoldo_model_open(path, &options, &model, &error), RESCOLDO_STATUS_OK);
+        assert_int_equal(rescoldo_model_describe(model, &info, &error), RESCOLDO_STATUS_OK);
+        assert_string_equal(info.name, cases[i].expected);
+        rescoldo_model_close(model);
+    }
+    options.name = "third";
+    assert_failure(rescoldo_model_open(path, &options, &model, &error), RESCOLDO_STATUS_NOT_FOUND, &error,
+                   "second");
+    options.task = 3;
+    assert_failure(rescoldo_model_open(path, &options, &model, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "task is 3");
+    test_directory_remove(&sources[0]);
+    test_directory_remove(&sources[1]);
+}
+
 struct progress {
     int calls, end_after; /* 0: never */
     char first_step[32];
@@ -538,6 +583,7 @@ int main(void) {
         cmocka_unit_test(windows_are_an_option),
         cmocka_unit_test(an_ember_opens_from_memory),
         cmocka_unit_test(an_ember_opens_from_a_descriptor),
+        cmocka_unit_test(a_model_is_chosen_by_task_or_name),
         cmocka_unit_test(a_model_is_baked),
         cmocka_unit_test(embeddings_fill_the_callers_buffer),
         cmocka_unit_test(tokens_are_those_that_are_scored),
