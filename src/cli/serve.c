@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "engine/model.h"
+#include "engine/selftest.h"
 #include "server/address.h"
 #include "server/router.h"
 #include "server/server.h"
@@ -199,6 +200,8 @@ static int run(const struct serve_arguments *arguments, const struct serve_addre
         status = open_access_log(arguments->access_log, &access_log, &error);
     if (status == STATUS_OK)
         status = model_open(arguments->model, NULL, &model, &error);
+    if (status == STATUS_OK)
+        status = selftest_at_start(model, &error);
     const struct server_options options = {
         .model = model,
         .addresses = parsed->addresses,

@@ -218,6 +218,12 @@ enum status selftest_require_passed(const struct selftest_report *report, struct
         report->model, report->digests - report->equal_digests, report->digests, report->kernels);
 }
 
+enum status selftest_at_start(const struct model *model, struct error *error) {
+    struct selftest_report report;
+    enum status status = selftest_run(model, NULL, SELFTEST_START_ITEMS, &report, error);
+    return status == STATUS_OK ? selftest_require_passed(&report, error) : status;
+}
+
 enum status selftest_digests(const struct model *model, uint64_t *digests, size_t capacity, size_t *count,
                              struct error *error) {
     struct selftest test;

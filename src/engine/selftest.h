@@ -51,6 +51,10 @@ MUST_CHECK enum status selftest_run(const struct model *model, const struct kern
 /* STATUS_INTERNAL with a message that says what differs, when the self-test did not pass. */
 MUST_CHECK enum status selftest_require_passed(const struct selftest_report *report, struct error *error);
 
+/* The check before a model is served: SELFTEST_START_ITEMS golden texts, which pass through every layer.
+ * STATUS_INTERNAL when they come out wrong, STATUS_NOT_FOUND when the ember holds none. */
+MUST_CHECK enum status selftest_at_start(const struct model *model, struct error *error);
+
 /* Runs every golden text of the model and writes the digests [capacity] of the outputs; *count is how many
  * there are. */
 MUST_CHECK enum status selftest_digests(const struct model *model, uint64_t *digests, size_t capacity,

@@ -157,3 +157,16 @@ def test_bake_refuses_models_it_cannot_keep_apart(refuse, embedder_directory, tm
     assert "name them apart" in refuse("bake", *same)
     assert "more --name than --model" in refuse("bake", *same, *["--name", "n"] * 3, status=2)
     assert "at most 8 models" in refuse("bake", *same, *["--model", embedder_directory] * 7, status=2)
+
+
+def test_serve_refuses_a_model_that_computes_wrong(refuse, run, embedder, tmp_path):
+    """The digest of the shortest golden text is altered, as if this processor had computed something else."""
+    (inspected,) = json_lines(run("inspect", embedder).stdout)
+    items = inspected["metadata"]["models"][0]["golden"]["items"]
+    bits = min(items, key=lambda item: len(item["text"].encode()))["bits"].encode()
+    content = embedder.read_bytes()
+    assert content.count(bits) == 1
+    altered = tmp_path / "altered.ember"
+    altered.write_bytes(content.replace(bits, bits[::-1]))
+    message = refuse("serve", "--model", altered, "--listen", "127.0.0.1:0")
+    assert "computes wrong here" in message and "1 of 2 golden texts are not, to the bit" in message
