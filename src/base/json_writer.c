@@ -105,6 +105,13 @@ void json_end_string(struct json_writer *writer) {
     append(writer, "\"", 1);
 }
 
+void json_signed(struct json_writer *writer, int64_t value) {
+    char text[24];
+    int length = snprintf(text, sizeof text, "%" PRId64, value);
+    begin_value(writer);
+    append(writer, text, length < 0 ? 0 : (size_t)length);
+}
+
 void json_unsigned(struct json_writer *writer, uint64_t value) {
     char text[24];
     int length = snprintf(text, sizeof text, "%" PRIu64, value);
@@ -134,6 +141,21 @@ void json_bool(struct json_writer *writer, bool value) {
 void json_null_value(struct json_writer *writer) {
     begin_value(writer);
     append(writer, "null", 4);
+}
+
+void json_string_member(struct json_writer *writer, const char *name, const char *text) {
+    json_key(writer, name);
+    json_text_of_string(writer, text);
+}
+
+void json_unsigned_member(struct json_writer *writer, const char *name, uint64_t value) {
+    json_key(writer, name);
+    json_unsigned(writer, value);
+}
+
+void json_bool_member(struct json_writer *writer, const char *name, bool value) {
+    json_key(writer, name);
+    json_bool(writer, value);
 }
 
 void json_verbatim(struct json_writer *writer, struct bytes value) {

@@ -40,11 +40,16 @@ void json_begin_string(struct json_writer *writer);
 void json_string_part(struct json_writer *writer, const char *part, size_t size);
 void json_end_string(struct json_writer *writer);
 void json_unsigned(struct json_writer *writer, uint64_t value);
+void json_signed(struct json_writer *writer, int64_t value);
 void json_float(struct json_writer *writer, float value);
 /* With three digits after the point: durations in milliseconds. */
 void json_milliseconds(struct json_writer *writer, uint64_t nanoseconds);
 void json_bool(struct json_writer *writer, bool value);
 void json_null_value(struct json_writer *writer);
+/* A key and its value; name as in json_key. */
+void json_string_member(struct json_writer *writer, const char *name, const char *text);
+void json_unsigned_member(struct json_writer *writer, const char *name, uint64_t value);
+void json_bool_member(struct json_writer *writer, const char *name, bool value);
 /* A value that is JSON already. */
 void json_verbatim(struct json_writer *writer, struct bytes value);
 

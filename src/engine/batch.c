@@ -27,7 +27,8 @@ int32_t *batch_add(struct batch *batch, size_t count, size_t first_segment) {
     if (count > batch->max_tokens - batch->tokens || batch->count >= batch->max_tokens / BATCH_MIN_SEQUENCE)
         return NULL;
     int32_t *ids = batch->ids + batch->tokens;
-    batch->sequences[batch->count++] = (struct sequence){ids, (uint32_t)count, (uint32_t)first_segment};
+    batch->sequences[batch->count++] =
+        (struct sequence){.ids = ids, .count = (uint32_t)count, .first_segment = (uint32_t)first_segment};
     batch->tokens += count;
     return ids;
 }

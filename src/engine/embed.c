@@ -10,7 +10,10 @@ void embed_take(struct request *request, const struct sequence_owner *owner, con
 enum status embed_plan_text(struct request *request, size_t index, struct error *error) {
     struct embedding_info *info = &request->input.infos[index];
     size_t room = request->max_length - TOKENIZER_SPECIAL_SINGLE;
-    size_t enough = request->options.truncation_direction == TRUNCATION_LEFT ? 0 : room + 1;
+    /* A refusal says how long the text is. */
+    bool all = request->options.truncation_direction == TRUNCATION_LEFT ||
+               request->options.truncation == TRUNCATION_NONE;
+    size_t enough = all ? 0 : room + 1;
     enum status status =
         request_encode(request, request->input.texts[index], enough, &request->tokens, error);
     if (status != STATUS_OK)
@@ -18,8 +21,8 @@ enum status embed_plan_text(struct request *request, size_t index, struct error 
     size_t count = request->tokens.count;
     size_t kept = count < room ? count : room;
     if (kept < count && request->options.truncation == TRUNCATION_NONE)
-        return error_set(error, STATUS_LIMIT_EXCEEDED, "the text has more than the %zu tokens that fit",
-                         room);
+        return error_set(error, STATUS_LIMIT_EXCEEDED,
+                         "the text has %zu tokens, more than the %zu tokens that fit", count, room);
     struct window read = request_kept(request, count, kept);
     struct token_span span = window_span(&request->tokens, read);
     *info = (struct embedding_info){

@@ -312,7 +312,7 @@ static void write_outputs(struct encoder *encoder, const struct sequence *sequen
     for (size_t s = 0; s < count; s++) {
         size_t pooled_rows = model->pooling == POOLING_MEAN ? sequences[s].count : 1;
         pool_mean(rows, pooled_rows, hidden_size, outputs + s * hidden_size);
-        if (model->normalize)
+        if (model->normalize && !sequences[s].unnormalized)
             normalize_l2(outputs + s * hidden_size, hidden_size);
         rows += pooled_rows * hidden_size;
     }

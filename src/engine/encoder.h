@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "engine/model.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct sequence {
     const int32_t *ids;
     uint32_t count;         /* 1 to the model's max_positions */
     uint32_t first_segment; /* tokens with segment id 0; the rest has 1 */
+    bool unnormalized;      /* the vector as pooled, also where the model says to normalize it */
 };
 
 /* The working memory of one thread: one arena sized for max_batch_tokens tokens; a forward pass allocates

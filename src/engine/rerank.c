@@ -130,7 +130,9 @@ static enum status plan_truncated(struct request *request, struct window part, s
 /* As encode_options.max_tokens of a passage: enough to decide as if all its tokens were known; 0: all. */
 static size_t passage_max_tokens(const struct request *request) {
     const struct call_options *options = &request->options;
-    if (options->truncation_direction == TRUNCATION_LEFT)
+    /* A refusal says how long the passage is. */
+    bool refuses = options->truncation == TRUNCATION_NONE && !options->windows;
+    if (options->truncation_direction == TRUNCATION_LEFT || refuses)
         return 0;
     size_t enough = pair_max_tokens(pair_query_count(request), pair_length(request));
     if (options->windows)

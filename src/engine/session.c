@@ -97,6 +97,7 @@ bool session_add(struct session *session, struct request *request) {
     if (ids == NULL)
         return false;
     memcpy(ids, sequence_queue_front_ids(&request->ready), sequence->count * sizeof *ids);
+    session->batch.sequences[session->batch.count - 1].unnormalized = request->options.unnormalized;
     session->owners[session->batch.count - 1] = (struct batch_owner){request, sequence->owner};
     sequence_queue_pop(&request->ready);
     return true;

@@ -56,6 +56,8 @@ struct call_options {
     /* At most so many windows of a passage are scored, the first ones (the last ones with TRUNCATION_LEFT);
      * leaving some out counts as truncated. 0: all. */
     uint32_t max_windows;
+    /* Embed: the vectors as pooled, also where the model says to normalize them. */
+    bool unnormalized;
     const atomic_bool *cancel;     /* looked at before each chunk: STATUS_CANCELLED */
     uint64_t deadline_nanoseconds; /* clock_nanoseconds() after which the next chunk is not begun */
 };

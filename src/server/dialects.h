@@ -4,7 +4,16 @@
 
 #include "server/dialect.h"
 
-extern const struct dialect dialect_rerank;     /* Cohere v1 and v2, Jina, vLLM */
-extern const struct dialect dialect_embeddings; /* OpenAI */
+/* Cohere, Jina, vLLM, llama.cpp, infinity (api_rerank.c) */
+extern const struct dialect dialect_rerank_v1, dialect_rerank_v2, dialect_rerank_bare;
+extern const struct dialect dialect_rerank_voyage, dialect_rerank_mixedbread, dialect_rerank_pinecone;
+extern const struct dialect dialect_rerank_tei;
+extern const struct dialect dialect_rerank_elasticsearch;
+extern const struct dialect dialect_rerank_flashrank, dialect_rerank_nvidia;
+
+/* OpenAI, Voyage, Jina, Mixedbread, vLLM, infinity */
+extern const struct dialect dialect_embeddings;
+extern const struct dialect dialect_embed_cohere_v1, dialect_embed_cohere_v2;
+extern const struct dialect dialect_embed_tei, dialect_similarity;
 
 #endif

@@ -79,19 +79,30 @@ int json_field_boolean(const json_t *document, const char *name, bool *value, st
     return 0;
 }
 
-int json_field_positive(const json_t *document, const char *name, uint64_t *value, struct api_error *error) {
+static int field_integer(const json_t *document, const char *name, json_int_t minimum, uint64_t *value,
+                         struct api_error *error) {
     const json_t *field = json_field(document, name);
     if (field == NULL)
         return 0;
     if (!json_is_integer(field))
-        return api_refuse_field(error, name, "%s is %s, expected an integer of at least 1", name,
-                                json_is_real(field) ? "a fraction" : json_type_name(field));
+        return api_refuse_field(error, name,
+                                "%s is %s, expected an integer of at least %" JSON_INTEGER_FORMAT, name,
+                                json_is_real(field) ? "a fraction" : json_type_name(field), minimum);
     json_int_t number = json_integer_value(field);
-    if (number < 1)
-        return api_refuse_field(error, name, "%s is %" JSON_INTEGER_FORMAT ", expected at least 1", name,
-                                number);
+    if (number < minimum)
+        return api_refuse_field(error, name,
+                                "%s is %" JSON_INTEGER_FORMAT ", expected at least %" JSON_INTEGER_FORMAT,
+                                name, number, minimum);
     *value = (uint64_t)number;
     return 0;
+}
+
+int json_field_positive(const json_t *document, const char *name, uint64_t *value, struct api_error *error) {
+    return field_integer(document, name, 1, value, error);
+}
+
+int json_field_count(const json_t *document, const char *name, uint64_t *value, struct api_error *error) {
+    return field_integer(document, name, 0, value, error);
 }
 
 int json_field_string(const json_t *document, const char *name, struct bytes *value,

@@ -25,6 +25,7 @@ struct bytes json_string_bytes(const json_t *string);
 /* 0, or -1 with the error set. *value stays as it is when the field is absent or null. */
 int json_field_boolean(const json_t *document, const char *name, bool *value, struct api_error *error);
 int json_field_positive(const json_t *document, const char *name, uint64_t *value, struct api_error *error);
+int json_field_count(const json_t *document, const char *name, uint64_t *value, struct api_error *error);
 /* data is NULL when the field is absent or null. */
 int json_field_string(const json_t *document, const char *name, struct bytes *value, struct api_error *error);
 

@@ -13,8 +13,8 @@
 struct server_state;
 
 struct route {
-    const char *path;
-    const struct dialect *const *dialects;                         /* POST, NULL-terminated; or NULL */
+    const char *path;                      /* may end in an asterisk, for one segment of any name */
+    const struct dialect *const *dialects; /* POST, NULL-terminated; or NULL */
     void (*page)(struct server_state *state, struct reply *reply); /* GET and HEAD, or NULL */
     bool quiet; /* asked every few seconds by machines: successes are not logged */
 };

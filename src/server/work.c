@@ -58,7 +58,7 @@ static int embed(const struct model *model, struct session *session, struct work
     if (session_embed(session, work->texts, work->text_count, &work->options, work->embeddings, work->infos,
                       &work->usage, &failure) != STATUS_OK)
         return api_refuse_failure(error, &failure);
-    for (size_t i = 0; i < work->text_count && work->normalize; i++)
+    for (size_t i = 0; i < work->text_count && work->normalize && !model->normalize; i++)
         normalize_l2(work->embeddings + i * model->shape.hidden_size, model->shape.hidden_size);
     return 0;
 }

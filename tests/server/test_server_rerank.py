@@ -132,6 +132,29 @@ def test_scores_are_those_of_the_command_line_to_the_last_digit(server, rescoldo
     assert {r["index"]: r["relevance_score"] for r in reply["results"]} == {int(k): v for k, v in expected.items()}
 
 
+def test_documents_may_be_limited_in_tokens(server):
+    long = "paris " * 400
+    cut = rerank(server, documents=[long], max_tokens_per_doc=5)["results"][0]
+    assert cut["truncated"] and cut["characters_used"] == 29
+    alone = rerank(server, documents=["paris paris paris paris paris"])["results"][0]
+    assert cut["relevance_score"] == alone["relevance_score"]
+
+
+def test_long_documents_are_scored_in_chunks_when_asked(server):
+    long = "paris " * 600 + "the capital of France is Paris."
+    whole = rerank(server, documents=[long], max_chunks_per_doc=1024, overlap_tokens=80)["results"][0]
+    first = rerank(server, documents=[long], max_chunks_per_doc=1)["results"][0]
+    assert whole["windows"] > 1 and not whole["truncated"]
+    assert whole["relevance_score"] >= first["relevance_score"] and first["truncated"]
+    assert "windows" not in first
+
+
+def test_named_fields_of_documents_are_joined(server):
+    documents = [{"title": "Paris", "text": "is the capital", "id": 1}, {"title": "Berlin", "text": "is not"}]
+    results = rerank(server, documents=documents, rank_fields=["title", "text"])["results"]
+    assert results == rerank(server, documents=["Paris\nis the capital", "Berlin\nis not"])["results"]
+
+
 def test_many_documents(server):
     documents = [f"document number {number}" for number in range(301)]
     reply = rerank(server, documents=documents)
@@ -158,8 +181,11 @@ def test_many_documents(server):
         ({"query": "q", "documents": ["a"], "top_n": 1.5}, "top_n", ["a fraction"]),
         ({"query": "q", "documents": ["a"], "top_n": "3"}, "top_n", ["a string"]),
         ({"query": "q", "documents": ["a"], "return_documents": 1}, "return_documents", ["a number"]),
-        ({"query": "q", "documents": ["a"], "max_tokens_per_doc": 10}, "max_tokens_per_doc", ["10"]),
-        ({"query": "q", "documents": ["a"], "rank_fields": ["title"]}, "rank_fields", ["text"]),
+        ({"query": "q", "documents": ["a"], "max_tokens_per_doc": 0}, "max_tokens_per_doc", ["at least 1"]),
+        ({"query": "q", "documents": ["a"], "max_chunks_per_doc": "x"}, "max_chunks_per_doc", ["a string"]),
+        ({"query": "q", "documents": ["a"], "overlap_tokens": -1}, "overlap_tokens", ["at least 0"]),
+        ({"query": "q", "documents": ["a"], "rank_fields": "title"}, "rank_fields", ["names"]),
+        ({"query": "q", "documents": [{"text": "a"}], "rank_fields": ["title"]}, "documents[0]", ["title", "missing"]),
     ],
 )
 def test_what_is_wrong_is_named(server, body, param, words):

@@ -34,7 +34,8 @@ static void create_sequences(struct fixture *fixture, struct random *random) {
         assert_non_null(fixture->ids[s]);
         for (uint32_t t = 0; t < count; t++)
             fixture->ids[s][t] = (int32_t)random_below(random, MEMORY_MODEL_VOCABULARY);
-        fixture->sequences[s] = (struct sequence){fixture->ids[s], count, random_below(random, count + 1)};
+        fixture->sequences[s] = (struct sequence){
+            .ids = fixture->ids[s], .count = count, .first_segment = random_below(random, count + 1)};
     }
 }
 
@@ -275,7 +276,7 @@ static void bad_sequences_are_refused(void **state) {
     struct memory_model built = memory_model_create(1, &cross_encoder);
     struct encoder *encoder = encoder_for(&built.model, kernels_select(), 600);
     static int32_t ids[600];
-    const struct sequence good = {ids, 10, 5};
+    const struct sequence good = {.ids = ids, .count = 10, .first_segment = 5};
     struct sequence bad[2] = {good, good};
     bad[1].count = 0;
     assert_refused(encoder, bad, 2, "sequence 1 has 0 tokens, expected 1 to 512");

@@ -1,0 +1,89 @@
+/* The embedding dialects of text-embeddings-inference: /embed, {inputs: text or [text], normalize?,
+ * truncate?, truncation_direction?, dimensions?} to one array of vectors, and /similarity, {inputs:
+ * {source_sentence, sentences}, parameters?} to one array of cosines. */
+#include "engine/heads.h"
+#include "server/dialects.h"
+#include "server/reply_fields.h"
+#include "server/request_fields.h"
+#include "server/tei_fields.h"
+
+#include <stdlib.h>
+
+static int read_normalize(struct work *work, struct api_error *error) {
+    bool normalize = true;
+    if (json_field_boolean(work->document, "normalize", &normalize, error) != 0)
+        return -1;
+    work->normalize = normalize;
+    work->options.unnormalized = !normalize;
+    return 0;
+}
+
+static int read_embed(const struct service *service, struct work *work, struct api_error *error) {
+    if (request_dimensions(service, work, "dimensions", error) != 0 || read_normalize(work, error) != 0)
+        return -1;
+    return tei_read_inputs(service, work, error);
+}
+
+static void write_embed(const struct service *service, const struct work *work, const char *request_id,
+                        struct json_writer *writer) {
+    (void)request_id;
+    json_begin_array(writer);
+    for (size_t i = 0; i < work->text_count; i++)
+        reply_embedding(work_embedding(service, work, i), service->model->shape.hidden_size, EMBEDDING_FLOAT,
+                        writer);
+    json_end_array(writer);
+}
+
+const struct dialect dialect_embed_tei = {.name = "embed_tei",
+                                          .kind = WORK_EMBED,
+                                          .error_form = API_ERROR_TEI,
+                                          .read = read_embed,
+                                          .write = write_embed};
+
+/* --- similarity: the source sentence is the first text --- */
+
+static int read_sentences(const struct service *service, struct work *work, const json_t *inputs,
+                          struct api_error *error) {
+    const struct text_rules rules = {.name = "inputs.sentences", .max_count = service->limits->max_inputs};
+    const json_t *source = json_field(inputs, "source_sentence");
+    if (request_query(work, source, "inputs.source_sentence", error) != 0 ||
+        request_texts(work, json_field(inputs, "sentences"), &rules, error) != 0)
+        return -1;
+    struct bytes *texts = work->texts;
+    size_t count = work->text_count;
+    if (work_allocate_texts(work, count + 1, error) != 0) {
+        free(texts);
+        return -1;
+    }
+    work->texts[0] = work->query;
+    memcpy(work->texts + 1, texts, count * sizeof *texts);
+    free(texts);
+    return 0;
+}
+
+static int read_similarity(const struct service *service, struct work *work, struct api_error *error) {
+    const json_t *inputs = json_field(work->document, "inputs");
+    if (!json_is_object(inputs))
+        return api_refuse_field(error, "inputs",
+                                "inputs is %s, expected an object with \"source_sentence\" and \"sentences\"",
+                                inputs == NULL ? "missing" : json_type_name(inputs));
+    if (read_sentences(service, work, inputs, error) != 0)
+        return -1;
+    return tei_read_parameters(work, json_field(work->document, "parameters"), error);
+}
+
+static void write_similarity(const struct service *service, const struct work *work, const char *request_id,
+                             struct json_writer *writer) {
+    (void)request_id;
+    json_begin_array(writer);
+    for (size_t i = 1; i < work->text_count; i++)
+        json_float(writer, cosine(work_embedding(service, work, 0), work_embedding(service, work, i),
+                                  service->model->shape.hidden_size));
+    json_end_array(writer);
+}
+
+const struct dialect dialect_similarity = {.name = "similarity",
+                                           .kind = WORK_EMBED,
+                                           .error_form = API_ERROR_TEI,
+                                           .read = read_similarity,
+                                           .write = write_similarity};

@@ -1,0 +1,232 @@
+#include "server/request_fields.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+bool has_field(const json_t *document, const char *name) {
+    return json_object_get(document, name) != NULL;
+}
+
+static const char *type_or_missing(const json_t *value) {
+    return value == NULL ? "missing" : json_type_name(value);
+}
+
+int request_query(struct work *work, const json_t *value, const char *name, struct api_error *error) {
+    if (!json_is_string(value))
+        return api_refuse_field(error, name, "%s is %s, expected a string", name, type_or_missing(value));
+    work->query = json_string_bytes(value);
+    if (work->query.size == 0)
+        return api_refuse_field(error, name, "%s is empty", name);
+    return 0;
+}
+
+int request_query_object(struct work *work, const json_t *value, const char *name, struct api_error *error) {
+    char param[48];
+    if (!json_is_object(value))
+        return api_refuse_field(error, name, "%s is %s, expected an object with \"text\"", name,
+                                type_or_missing(value));
+    snprintf(param, sizeof param, "%s.text", name);
+    return request_query(work, json_field(value, "text"), param, error);
+}
+
+/* --- texts --- */
+
+static int read_text(const json_t *item, size_t index, const struct text_rules *rules, struct bytes *text,
+                     struct api_error *error) {
+    char param[64];
+    const json_t *value = item;
+    snprintf(param, sizeof param, "%s[%zu]", rules->name, index);
+    if (rules->token_ids != NULL && (json_is_number(item) || json_is_array(item)))
+        return api_refuse_field(error, rules->name,
+                                "%s holds token ids of another model's tokenizer, expected text%s",
+                                rules->name, rules->token_ids);
+    if (rules->objects && json_is_object(item)) {
+        value = json_object_get(item, "text");
+        snprintf(param, sizeof param, "%s[%zu].text", rules->name, index);
+    }
+    if (!json_is_string(value))
+        return api_refuse_field(error, param, "%s is %s, expected a string%s", param, type_or_missing(value),
+                                rules->objects && value == item ? " or an object with \"text\"" : "");
+    *text = json_string_bytes(value);
+    return 0;
+}
+
+static int check_texts(struct work *work, const json_t *value, const struct text_rules *rules,
+                       struct api_error *error) {
+    if (!json_is_array(value))
+        return api_refuse_field(error, rules->name, "%s is %s, expected %san array of strings", rules->name,
+                                type_or_missing(value), rules->single ? "a string or " : "");
+    size_t count = json_array_size(value);
+    if (count == 0)
+        return api_refuse_field(error, rules->name, "%s is empty, expected at least one text", rules->name);
+    if (count > rules->max_count)
+        return api_refuse_field(error, rules->name, "%s holds %zu texts, at most %" PRIu64 " are accepted",
+                                rules->name, count, rules->max_count);
+    return work_allocate_texts(work, count, error);
+}
+
+int request_texts(struct work *work, const json_t *value, const struct text_rules *rules,
+                  struct api_error *error) {
+    if (rules->single && json_is_string(value)) {
+        if (work_allocate_texts(work, 1, error) != 0)
+            return -1;
+        work->texts[0] = json_string_bytes(value);
+        return 0;
+    }
+    if (check_texts(work, value, rules, error) != 0)
+        return -1;
+    for (size_t i = 0; i < work->text_count; i++) {
+        if (read_text(json_array_get(value, i), i, rules, &work->texts[i], error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int append_field(const json_t *item, const char *field, const char *param, struct buffer *joined,
+                        struct api_error *error) {
+    const json_t *value = json_field(item, field);
+    if (!json_is_string(value))
+        return api_refuse_field(error, param, "%s.%s is %s, expected a string, as rank_fields names it",
+                                param, field, type_or_missing(value));
+    struct bytes text = json_string_bytes(value);
+    if ((joined->size > 0 && buffer_append(joined, "\n", 1, NULL) != STATUS_OK) ||
+        buffer_append(joined, text.data, text.size, NULL) != STATUS_OK)
+        return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+    return 0;
+}
+
+static int join_fields(struct work *work, const json_t *item, const json_t *fields, const char *param,
+                       struct bytes *text, struct api_error *error) {
+    struct buffer joined = {0};
+    int outcome = 0;
+    for (size_t i = 0; i < json_array_size(fields) && outcome == 0; i++)
+        outcome = append_field(item, json_string_value(json_array_get(fields, i)), param, &joined, error);
+    if (outcome == 0) {
+        json_t *string = json_stringn_nocheck(joined.size > 0 ? (const char *)joined.data : "", joined.size);
+        if (string == NULL || json_array_append_new(work->made, string) != 0)
+            outcome = api_refuse(error, 500, "out_of_memory", "no memory for the request");
+        else
+            *text = json_string_bytes(string);
+    }
+    buffer_free(&joined);
+    return outcome;
+}
+
+static int check_field_names(const json_t *fields, struct api_error *error) {
+    bool names = json_is_array(fields) && json_array_size(fields) > 0;
+    for (size_t i = 0; names && i < json_array_size(fields); i++)
+        names = json_is_string(json_array_get(fields, i));
+    if (!names)
+        return api_refuse_field(error, "rank_fields", "rank_fields is not an array of names of fields");
+    return 0;
+}
+
+int request_joined_texts(struct work *work, const json_t *value, const json_t *fields,
+                         const struct text_rules *rules, struct api_error *error) {
+    if (check_field_names(fields, error) != 0 || check_texts(work, value, rules, error) != 0)
+        return -1;
+    work->made = json_array();
+    if (work->made == NULL)
+        return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+    for (size_t i = 0; i < work->text_count; i++) {
+        char param[48];
+        const json_t *item = json_array_get(value, i);
+        snprintf(param, sizeof param, "%s[%zu]", rules->name, i);
+        int outcome = json_is_object(item) ? join_fields(work, item, fields, param, &work->texts[i], error)
+                                           : read_text(item, i, rules, &work->texts[i], error);
+        if (outcome != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- the rest --- */
+
+int request_top(struct work *work, const char *name, struct api_error *error) {
+    uint64_t top = work->text_count;
+    if (json_field_positive(work->document, name, &top, error) != 0)
+        return -1;
+    work->top_n = top < work->text_count ? (size_t)top : work->text_count;
+    return 0;
+}
+
+int request_truncate(struct work *work, const json_t *fields, const char *name, struct api_error *error) {
+    bool truncate = true;
+    if (json_field_boolean(fields, name, &truncate, error) != 0)
+        return -1;
+    work->options.truncation = truncate ? TRUNCATION_LONGEST_FIRST : TRUNCATION_NONE;
+    return 0;
+}
+
+int request_choice(const json_t *document, const char *name, const char *const *words, size_t *chosen,
+                   struct api_error *error) {
+    const json_t *field = json_field(document, name);
+    if (field == NULL)
+        return 0;
+    char expected[128];
+    size_t used = 0;
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (json_is_string(field) && strcasecmp(json_string_value(field), words[i]) == 0 &&
+            json_string_length(field) == strlen(words[i])) {
+            *chosen = i;
+            return 0;
+        }
+        int written = snprintf(expected + used, sizeof expected - used, "%s\"%s\"",
+                               i == 0                 ? ""
+                               : words[i + 1] == NULL ? " or "
+                                                      : ", ",
+                               words[i]);
+        used += written > 0 && (size_t)written < sizeof expected - used ? (size_t)written : 0;
+    }
+    return api_refuse_field(error, name, "%s is %s, expected %s", name,
+                            json_is_string(field) ? "another word" : json_type_name(field), expected);
+}
+
+int request_truncation_direction(struct work *work, const json_t *fields, struct api_error *error) {
+    static const char *const words[] = {"right", "left", NULL};
+    size_t chosen = 0;
+    if (request_choice(fields, "truncation_direction", words, &chosen, error) != 0)
+        return -1;
+    work->options.truncation_direction = chosen == 1 ? TRUNCATION_LEFT : TRUNCATION_RIGHT;
+    return 0;
+}
+
+int request_truncate_word(struct work *work, struct api_error *error) {
+    static const char *const words[] = {"NONE", "END", "START", NULL};
+    size_t chosen = 1;
+    if (request_choice(work->document, "truncate", words, &chosen, error) != 0)
+        return -1;
+    work->options.truncation = chosen == 0 ? TRUNCATION_NONE : TRUNCATION_LONGEST_FIRST;
+    work->options.truncation_direction = chosen == 2 ? TRUNCATION_LEFT : TRUNCATION_RIGHT;
+    return 0;
+}
+
+static uint32_t at_most_32_bits(uint64_t value) {
+    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+int request_document_limits(struct work *work, struct api_error *error) {
+    uint64_t tokens = 0, chunks = 0, overlap = 0;
+    if (json_field_positive(work->document, "max_tokens_per_doc", &tokens, error) != 0 ||
+        json_field_positive(work->document, "max_chunks_per_doc", &chunks, error) != 0 ||
+        json_field_count(work->document, "overlap_tokens", &overlap, error) != 0)
+        return -1;
+    work->options.max_passage_tokens = at_most_32_bits(tokens);
+    work->options.windows = chunks > 0;
+    work->options.max_windows = at_most_32_bits(chunks);
+    work->options.window_stride = at_most_32_bits(overlap);
+    return 0;
+}
+
+int request_dimensions(const struct service *service, const struct work *work, const char *name,
+                       struct api_error *error) {
+    const struct model *model = service->model;
+    uint64_t dimensions = model->shape.hidden_size;
+    if (json_field_positive(work->document, name, &dimensions, error) != 0)
+        return -1;
+    if (dimensions != model->shape.hidden_size)
+        return api_refuse_field(error, name, "%s %" PRIu64 " is not available: %s gives vectors of %" PRIu32,
+                                name, dimensions, model->name, model->shape.hidden_size);
+    return 0;
+}

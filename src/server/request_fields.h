@@ -1,0 +1,57 @@
+/* What the bodies of many dialects hold, read in one way. Every function returns 0, or -1 with the error set;
+ * a field that is absent or null changes nothing. */
+#ifndef RESCOLDO_SERVER_REQUEST_FIELDS_H
+#define RESCOLDO_SERVER_REQUEST_FIELDS_H
+
+#include "server/dialect.h"
+#include "server/json_body.h"
+
+/* Required, and not empty; name is for messages. */
+int request_query(struct work *work, const json_t *value, const char *name, struct api_error *error);
+
+/* The field `text` of an object. */
+int request_query_object(struct work *work, const json_t *value, const char *name, struct api_error *error);
+
+struct text_rules {
+    const char *name;      /* of the field, for messages */
+    uint64_t max_count;    /* of texts */
+    bool single;           /* a string that stands for an array of one */
+    bool objects;          /* an object with "text" is a text */
+    const char *token_ids; /* when numbers get a message of their own: its end */
+};
+
+/* At least one text, into work->texts; value may be NULL. */
+int request_texts(struct work *work, const json_t *value, const struct text_rules *rules,
+                  struct api_error *error);
+
+/* Objects whose texts are the named fields, joined by line ends. */
+int request_joined_texts(struct work *work, const json_t *value, const json_t *fields,
+                         const struct text_rules *rules, struct api_error *error);
+
+/* How many results are wanted: at least 1, all by default. After the texts. */
+int request_top(struct work *work, const char *name, struct api_error *error);
+
+/* A boolean of an object that may be NULL: false refuses what is too long instead of cutting it. */
+int request_truncate(struct work *work, const json_t *fields, const char *name, struct api_error *error);
+
+/* truncation_direction: "left" or "right", in any case of letters. */
+int request_truncation_direction(struct work *work, const json_t *fields, struct api_error *error);
+
+/* truncate: "NONE", "END" or "START", as Cohere and NVIDIA have it, in any case of letters. */
+int request_truncate_word(struct work *work, struct api_error *error);
+
+/* max_tokens_per_doc; max_chunks_per_doc: windows, with overlap_tokens between them. */
+int request_document_limits(struct work *work, struct api_error *error);
+
+/* One word of several, NULL-terminated, in any case of letters; *chosen stays when the field is absent. */
+int request_choice(const json_t *document, const char *name, const char *const *words, size_t *chosen,
+                   struct api_error *error);
+
+/* A number of dimensions: only the model's own can be had. */
+int request_dimensions(const struct service *service, const struct work *work, const char *name,
+                       struct api_error *error);
+
+/* Does the body have a string, an array or an object there? What `speaks` of a dialect looks at. */
+bool has_field(const json_t *document, const char *name);
+
+#endif
