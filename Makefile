@@ -23,7 +23,7 @@ UV_VERSION := 0.13.9
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 LIBRARY_PACKAGES := jansson libutf8proc libxxhash libmd
-PACKAGES := libuv-static $(LIBRARY_PACKAGES)
+PACKAGES := libuv-static libseccomp $(LIBRARY_PACKAGES)
 
 # Debian 13 packages llhttp as a library, Debian 12 its C source.
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
@@ -36,7 +36,7 @@ PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(LLHTTP_
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 LIBRARY_PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -I$(BUILD)/generated $(CPPFLAGS)
 # No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
 # The same objects make the program and the shared library, none of whose functions can be interposed.
 CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
@@ -46,6 +46,7 @@ ifeq ($(SANITIZE),)
 LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r
 else
 # A sanitizer's runtime can't be linked statically. GCC takes minutes for the instrumented kernels at -O2 -g.
+CPPFLAGS_ALL += -DRESCOLDO_SANITIZER='"$(SANITIZE)"'
 CFLAGS_ALL += $(if $(filter thread,$(SANITIZE)),,-O1) -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS_PROGRAM := -pie
 endif
@@ -114,6 +115,12 @@ $(BUILD)/installed/$(SHARED_LIBRARY): $(BUILD)/$(SHARED_LIBRARY)
 $(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# How a violation of the sandbox is called.
+$(BUILD)/generated/system_call_names.inc: scripts/system-call-names $(BUILD)/command
+	@mkdir -p $(@D)
+	$(Q)scripts/system-call-names $(CC) >$@
+$(BUILD)/objects/src/server/system_call_names.o: $(BUILD)/generated/system_call_names.inc
 
 # The portable kernels are vectorized by the compiler alone.
 ifeq ($(SANITIZE),)
@@ -271,6 +278,6 @@ compile_commands.json: Makefile
 	    separator=',\n'; done | sed 's/\\n/\n/g'; echo; echo ']'; } >$@
 
 clean:
-	rm -rf build/objects build/tests build/llhttp build/installed build/*.a build/command build/rescoldo build/rescoldo.debug build-*
+	rm -rf build/objects build/generated build/tests build/llhttp build/installed build/*.a build/command build/rescoldo build/rescoldo.debug build-*
 
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)

@@ -28,6 +28,8 @@ struct serve_arguments {
     const char *api_key_file;
     struct option_values open_paths;
     const char *access_log;
+    int sandbox;
+    const char *user;
     struct limits limits;
     char names[MAX_LIMITS][LIMIT_NAME_SIZE];
     char helps[MAX_LIMITS][160];
@@ -40,6 +42,7 @@ struct serve_addresses {
     struct sockaddr_storage addresses[OPTION_MAX_REPEATS];
     size_t address_count, inherited_count;
     struct listening_options listening;
+    struct sandbox_options sandbox;
 };
 
 /* max_body_bytes is --max-body-bytes, idle_timeout_seconds is --idle-timeout SECONDS. Returns the value's
@@ -111,10 +114,22 @@ static void describe_options(struct serve_arguments *arguments) {
                                           .help = "where a line per request goes: stderr (default),\n"
                                                   "stdout, none, or a file, to which it is appended",
                                           .text = &arguments->access_log});
+    add_option(arguments, (struct option){.name = "sandbox",
+                                          .argument = "MODE",
+                                          .help = "on (default): only with seccomp, and Landlock where the\n"
+                                                  "kernel has it; strict: only with both; off: neither",
+                                          .choice = &arguments->sandbox,
+                                          .choices = sandbox_mode_names});
+    add_option(arguments, (struct option){.name = "user",
+                                          .argument = "USER:GROUP",
+                                          .help = "numbers: whom root's server becomes once everything is\n"
+                                                  "open; default: it stays who it is",
+                                          .text = &arguments->user});
 }
 
 static int parse(struct serve_arguments *arguments, int argc, char **argv) {
     limits_set_defaults(&arguments->limits);
+    arguments->sandbox = (int)sandbox_default_mode();
     describe_options(arguments);
     for (size_t i = 0; i < limit_description_count; i++)
         describe_limit(arguments, i);
@@ -159,6 +174,24 @@ static int parse_addresses(const struct serve_arguments *arguments, struct serve
     parsed->address_count = listen->count;
     parsed->listening.reuse_port = arguments->reuse_port;
     return parse_socket_mode(arguments->socket_mode, &parsed->listening.socket_mode);
+}
+
+/* Numbers, since an image may have no user database, and libc's would load libraries. */
+static int parse_user(const char *text, struct sandbox_options *sandbox) {
+    sandbox->user = sandbox->group = SANDBOX_KEEP_USER;
+    if (text == NULL)
+        return COMMAND_CONTINUE;
+    char *end = NULL;
+    bool digits = text[0] != ':' && strspn(text, "0123456789:") == strlen(text) && strlen(text) <= 21;
+    unsigned long long user = digits ? strtoull(text, &end, 10) : 0;
+    bool complete = digits && end[0] == ':' && end[1] != '\0' && end[1] != ':';
+    unsigned long long group = complete ? strtoull(end + 1, &end, 10) : 0;
+    if (!complete || *end != '\0' || user >= SANDBOX_KEEP_USER || group >= SANDBOX_KEEP_USER)
+        return command_usage_error(
+            "serve", "--user is \"%.40s\", expected USER:GROUP in numbers, such as 65532:65532", text);
+    sandbox->user = (uint32_t)user;
+    sandbox->group = (uint32_t)group;
+    return COMMAND_CONTINUE;
 }
 
 /* "none" stands for a path that does not exist. */
@@ -208,6 +241,7 @@ static int run(const struct serve_arguments *arguments, const struct serve_addre
         .address_count = parsed->address_count,
         .inherited_count = parsed->inherited_count,
         .listening = parsed->listening,
+        .sandbox = parsed->sandbox,
         .limits = arguments->limits,
         .log_descriptor = STDERR_FILENO,
         .access_log_descriptor = access_log,
@@ -238,6 +272,9 @@ int command_serve(int argc, char **argv) {
         outcome = parse_addresses(&arguments, &parsed);
     if (outcome == COMMAND_CONTINUE)
         outcome = check_open_paths(&arguments.open_paths);
+    parsed.sandbox.mode = (enum sandbox_mode)arguments.sandbox;
+    if (outcome == COMMAND_CONTINUE)
+        outcome = parse_user(arguments.user, &parsed.sandbox);
     return outcome == COMMAND_CONTINUE ? run(&arguments, &parsed) : outcome;
 }
 

@@ -121,7 +121,8 @@ void page_info(struct server_state *state, struct reply *reply) {
     member_text(&writer, "version", RESCOLDO_VERSION);
     write_model(state->service.model, &writer);
     member_text(&writer, "isa", session_kernels(state->session)->name);
-    member_text(&writer, "sandbox", state->sandbox);
+    json_key(&writer, "sandbox");
+    sandbox_write(&state->sandbox, &writer);
     json_key(&writer, "uptime_seconds");
     json_unsigned(&writer, (clock_nanoseconds() - state->started_at) / 1000000000);
     write_memory(state, &writer);

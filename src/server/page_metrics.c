@@ -58,11 +58,9 @@ static enum status write_labelled(const struct server_state *state, struct buffe
         status = buffer_append_format(
             text, NULL,
             "# HELP rescoldo_build_info Always 1; what runs.\n# TYPE rescoldo_build_info gauge\n"
-            "rescoldo_build_info{version=\"%s\",model=%.*s,kind=\"%s\",precision=\"%s\",isa=\"%s\"} 1\n"
-            "# HELP rescoldo_sandbox_state 1 for the state that holds.\n# TYPE rescoldo_sandbox_state gauge\n"
-            "rescoldo_sandbox_state{state=\"%s\"} 1\n",
+            "rescoldo_build_info{version=\"%s\",model=%.*s,kind=\"%s\",precision=\"%s\",isa=\"%s\"} 1\n",
             RESCOLDO_VERSION, (int)name.size, (const char *)name.data, model_kind_name(model->kind),
-            precision_name(model->precision), session_kernels(state->session)->name, state->sandbox);
+            precision_name(model->precision), session_kernels(state->session)->name);
     buffer_free(&name);
     return status;
 }
@@ -78,10 +76,22 @@ static enum status write_connections(const struct server_state *state, struct bu
     return status;
 }
 
+static enum status write_sandbox(const struct sandbox_report *report, struct buffer *text) {
+    enum status status = buffer_append_format(text, NULL,
+                                              "# HELP rescoldo_sandbox_state 1 for a layer that is applied.\n"
+                                              "# TYPE rescoldo_sandbox_state gauge\n");
+    for (size_t i = 0; i < SANDBOX_LAYERS && status == STATUS_OK; i++)
+        status = buffer_append_format(text, NULL, "rescoldo_sandbox_state{layer=\"%s\"} %d\n",
+                                      sandbox_layer_names[i], report->applied[i] ? 1 : 0);
+    return status;
+}
+
 void page_metrics(struct server_state *state, struct reply *reply) {
     reply->status = 200;
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     enum status status = write_labelled(state, &reply->body);
+    if (status == STATUS_OK)
+        status = write_sandbox(&state->sandbox, &reply->body);
     if (status == STATUS_OK)
         status = write_values(state, &reply->body);
     if (status == STATUS_OK)

@@ -31,7 +31,8 @@ struct server {
     uv_async_t finished_jobs;
     uv_signal_t terminate, interrupt;
     uv_timer_t delay_timer, drain_timer, watchdog_timer;
-    bool handles_open, listening, ended;
+    uv_tcp_t first_stream;
+    bool handles_open, listening, ended, fewer_connections;
     enum server_end end;
     int last_signal;
 };
@@ -50,6 +51,7 @@ static void end_when_empty(struct server *server) {
     scheduler_stop(server->state.scheduler);
     server->state.scheduler = NULL;
     uv_close((uv_handle_t *)&server->finished_jobs, NULL);
+    uv_close((uv_handle_t *)&server->first_stream, NULL);
     uv_close((uv_handle_t *)&server->terminate, NULL);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
     uv_close((uv_handle_t *)&server->delay_timer, NULL);
@@ -170,6 +172,8 @@ static enum status open_handles(struct server *server, struct error *error) {
     uv_timer_init(loop, &server->delay_timer);
     uv_timer_init(loop, &server->drain_timer);
     uv_timer_init(loop, &server->watchdog_timer);
+    /* With the first stream libuv opens a file, which would be too late once the server is sealed. */
+    uv_tcp_init(loop, &server->first_stream);
     uv_signal_init(loop, &server->terminate);
     uv_signal_init(loop, &server->interrupt);
     server->handles_open = true;
@@ -198,7 +202,6 @@ static void set_state(struct server *server) {
     state->limits = server->options->limits;
     state->service = (struct service){server->options->model, &state->limits};
     state->loop = &server->loop;
-    state->sandbox = "off";
     state->connection_closed = on_connection_closed;
     state->api_keys = server->options->api_keys;
     set_open_routes(server);
@@ -229,8 +232,7 @@ static enum status fit_connections(struct server *server, struct error *error) {
     server->state.max_descriptors = descriptors.rlim_cur;
     if (descriptors.rlim_cur < wanted) {
         server->state.limits.max_connections = descriptors.rlim_cur - others;
-        log_message(server->state.log, "warning", "fewer_connections",
-                    "the limit of open files allows fewer connections than max_connections; see /info");
+        server->fewer_connections = true;
     }
     return STATUS_OK;
 }
@@ -254,11 +256,9 @@ static void stop_logs(struct server_state *state) {
     log_stop(state->log);
 }
 
-static enum status start(struct server *server, struct error *error) {
-    set_state(server);
-    enum status status = start_logs(server, error);
-    if (status == STATUS_OK)
-        status = fit_connections(server, error);
+/* All that the server will ever open. */
+static enum status open_everything(struct server *server, struct error *error) {
+    enum status status = fit_connections(server, error);
     if (status == STATUS_OK)
         status = session_create(server->options->model, NULL, &server->session, error);
     if (status != STATUS_OK)
@@ -269,6 +269,11 @@ static enum status start(struct server *server, struct error *error) {
         status = service_manager_connect(&server->manager, error);
     if (status == STATUS_OK)
         status = open_sockets(server, error);
+    return status == STATUS_OK ? start_listening(server, error) : status;
+}
+
+static enum status start_threads(struct server *server, struct error *error) {
+    enum status status = start_logs(server, error);
     if (status != STATUS_OK)
         return status;
     const struct scheduler_options scheduler_options = {
@@ -277,8 +282,38 @@ static enum status start(struct server *server, struct error *error) {
         .wake = wake,
         .wake_argument = &server->finished_jobs,
     };
-    status = scheduler_start(&scheduler_options, &server->state.scheduler, error);
-    return status == STATUS_OK ? start_listening(server, error) : status;
+    return scheduler_start(&scheduler_options, &server->state.scheduler, error);
+}
+
+/* Sealed, nobody can remove a file: that of a unix: socket stays behind, and the next start replaces it. */
+static void keep_socket_files(struct server *server) {
+    for (size_t i = 0; i < server->listeners.count; i++)
+        server->listeners.entries[i].socket.inode = 0;
+}
+
+/* The order is the sandbox's: see sandbox.h. */
+static enum status start(struct server *server, struct error *error) {
+    struct sandbox_report *sandbox = &server->state.sandbox;
+    set_state(server);
+    enum status status = open_everything(server, error);
+    if (status == STATUS_OK)
+        status = sandbox_enclose(&server->options->sandbox, sandbox, error);
+    if (status == STATUS_OK)
+        status = start_threads(server, error);
+    if (status == STATUS_OK)
+        status = sandbox_seal(sandbox, error);
+    if (status == STATUS_OK && sandbox->mode != SANDBOX_OFF)
+        keep_socket_files(server);
+    return status;
+}
+
+static void log_warnings(const struct server *server) {
+    if (server->fewer_connections)
+        log_message(server->state.log, "warning", "fewer_connections",
+                    "the limit of open files allows fewer connections than max_connections; see /info");
+    const char *sandbox = sandbox_warning(&server->state.sandbox);
+    if (sandbox != NULL)
+        log_message(server->state.log, "warning", "sandbox", sandbox);
 }
 
 static void log_start_line(const struct server *server) {
@@ -302,7 +337,7 @@ static void log_start_line(const struct server *server) {
     json_key(&writer, "isa");
     json_text_of_string(&writer, session_kernels(server->session)->name);
     json_key(&writer, "sandbox");
-    json_text_of_string(&writer, server->state.sandbox);
+    sandbox_write(&server->state.sandbox, &writer);
     log_event_end(server->state.log, &writer);
     buffer_free(&line);
 }
@@ -361,6 +396,7 @@ enum status server_run(const struct server_options *options, enum server_end *en
     }
     enum status status = start(server, error);
     if (status == STATUS_OK) {
+        log_warnings(server);
         log_start_line(server);
         tell_ready(server);
         uv_run(&server->loop, UV_RUN_DEFAULT);

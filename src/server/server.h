@@ -9,6 +9,7 @@
 #include "server/api_keys.h"
 #include "server/limits.h"
 #include "server/listening_socket.h"
+#include "server/sandbox.h"
 
 #include <stddef.h>
 
@@ -22,6 +23,7 @@ struct server_options {
     size_t inherited_count; /* of descriptors on which to listen, from FIRST_INHERITED_DESCRIPTOR on */
     struct listening_options listening;
     struct limits limits;
+    struct sandbox_options sandbox;
     int log_descriptor;
     int access_log_descriptor;       /* may be log_descriptor; -1: requests are not logged */
     const struct api_keys *api_keys; /* NULL: none are asked for; must outlive server_run */

@@ -8,6 +8,7 @@
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/router.h"
+#include "server/sandbox.h"
 #include "server/scheduler.h"
 
 #include <stdbool.h>
@@ -55,7 +56,7 @@ struct server_state {
     double started_unix_seconds;
     int statistics_descriptor; /* /proc/self/stat, or -1 */
     uint64_t max_descriptors;
-    const char *sandbox;
+    struct sandbox_report sandbox;
 
     uint64_t request_id_prefix, request_id_counter;
 

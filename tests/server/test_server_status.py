@@ -29,7 +29,7 @@ def test_info(embedder, all_minilm_ember):
     assert info["memory"]["session_bytes"] > 0
     assert info["memory"]["resident_bytes"] > 0
     assert info["limits"]["max_body_bytes"] == 8 << 20
-    assert info["isa"] and info["sandbox"] == "off"
+    assert info["isa"]
 
 
 def test_limits_of_the_command_line_are_told(start):
