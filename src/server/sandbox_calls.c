@@ -42,6 +42,10 @@ const struct sandbox_call sandbox_calls[] = {
     CALL(mremap, "grows a large block of memory"),
     CALL(madvise, "gives memory back"),
     CALL(brk, "grows and shrinks the heap"),
+    REFUSE_IF(openat, EPERM, "libc, about to give memory back, looks at vm.overcommit_memory; it goes on without",
+              "flags are O_RDONLY and O_CLOEXEC alone", {EQUAL, 2, O_RDONLY | O_CLOEXEC}),
+    REFUSE_IF(open, EPERM, "the same, where libc uses this call", "flags are O_RDONLY and O_CLOEXEC alone",
+              {EQUAL, 1, O_RDONLY | O_CLOEXEC}),
 
     /* Threads. */
     CALL(futex, "threads wait for one another"),

@@ -307,17 +307,11 @@ static enum status start(struct server *server, struct error *error) {
     return status;
 }
 
-static void log_warnings(const struct server *server) {
+static void log_start_line(const struct server *server) {
+    const struct model *model = server->options->model;
     if (server->fewer_connections)
         log_message(server->state.log, "warning", "fewer_connections",
                     "the limit of open files allows fewer connections than max_connections; see /info");
-    const char *sandbox = sandbox_warning(&server->state.sandbox);
-    if (sandbox != NULL)
-        log_message(server->state.log, "warning", "sandbox", sandbox);
-}
-
-static void log_start_line(const struct server *server) {
-    const struct model *model = server->options->model;
     struct buffer line = {0};
     struct json_writer writer = json_writer_to(&line);
     log_event_begin(&writer, "info", "start");
@@ -340,6 +334,9 @@ static void log_start_line(const struct server *server) {
     sandbox_write(&server->state.sandbox, &writer);
     log_event_end(server->state.log, &writer);
     buffer_free(&line);
+    const char *warning = sandbox_warning(&server->state.sandbox);
+    if (warning != NULL)
+        log_message(server->state.log, "warning", "sandbox", warning);
 }
 
 static void tell_ready(struct server *server) {
@@ -396,7 +393,6 @@ enum status server_run(const struct server_options *options, enum server_end *en
     }
     enum status status = start(server, error);
     if (status == STATUS_OK) {
-        log_warnings(server);
         log_start_line(server);
         tell_ready(server);
         uv_run(&server->loop, UV_RUN_DEFAULT);

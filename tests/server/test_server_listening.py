@@ -49,7 +49,7 @@ def test_unix_socket(start, rescoldo, socket_path):
     for path, status in (("", 0), (":/livez", 0), (":/nowhere", 1)):
         command = [rescoldo, "health", "--url", f"unix:{socket_path}{path}"]
         assert subprocess.run(command, capture_output=True, timeout=WAIT_SECONDS, check=False).returncode == status
-    sealed = server.get("/info")[2]["sandbox"]["seccomp"]
+    sealed = ask(server, get("/info")).json["sandbox"]["seccomp"]
     server.close()
     assert socket_path.exists() == sealed  # who is sealed can't remove a file; the next start replaces it
     start("--sandbox", "off", listen=(f"unix:{socket_path}",)).close()
