@@ -22,7 +22,7 @@ VENV ?= $(CURDIR)/build/venv
 UV_VERSION := 0.13.9
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-LIBRARY_PACKAGES := jansson libutf8proc libxxhash libmd
+LIBRARY_PACKAGES := jansson libutf8proc libxxhash libmd libprotobuf-c minizip zlib
 PACKAGES := libuv-static libseccomp $(LIBRARY_PACKAGES)
 
 # Debian 13 packages llhttp as a library, Debian 12 its C source.
@@ -32,11 +32,16 @@ else
 LLHTTP_CFLAGS := -I/usr/share/include/llhttp
 LLHTTP_OBJECTS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 endif
+
+# The description of ONNX files that libonnx-dev installs; protoc-c makes C of it.
+ONNX_PROTO := $(firstword $(wildcard $(addsuffix /onnx/onnx.proto,/usr/include /usr/include/* /usr/local/include)))
+GENERATED := $(BUILD)/generated
+
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(LLHTTP_CFLAGS)
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 LIBRARY_PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -I$(BUILD)/generated $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -isystem $(GENERATED) $(CPPFLAGS)
 # No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
 # The same objects make the program and the shared library, none of whose functions can be interposed.
 CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
@@ -87,7 +92,7 @@ $(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(BUILD)/librescoldo.
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
-$(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES))
+$(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES)) $(GENERATED)/onnx.pb-c.o
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
@@ -127,7 +132,19 @@ ifeq ($(SANITIZE),)
 $(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -O3
 endif
 
-$(BUILD)/objects/%.o: %.c $(BUILD)/command
+# Written by protoc-c, not by us: its warnings are not ours.
+$(GENERATED)/onnx.pb-c.c: $(ONNX_PROTO) $(BUILD)/command
+	@mkdir -p $(@D)
+	$(call say,PROTOC)
+	$(Q)protoc-c --proto_path=$(dir $(ONNX_PROTO)) --c_out=$(@D) $(ONNX_PROTO)
+
+$(GENERATED)/onnx.pb-c.h: $(GENERATED)/onnx.pb-c.c ;
+
+$(GENERATED)/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.c $(BUILD)/command
+	$(call say,CC)
+	$(Q)$(COMPILE) -w -c -o $@ $<
+
+$(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -147,7 +164,7 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 COMMAND = $(subst ','\'',$(COMPILE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
 $(BUILD)/command: always
 	@mkdir -p $(@D)
-	@pkg-config --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
+	@[ -n "$(ONNX_PROTO)" ] && command -v protoc-c >/dev/null && pkg-config --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
 	@printf '%s\n' '$(COMMAND)' | cmp -s - $@ || printf '%s\n' '$(COMMAND)' >$@
 .PHONY: always
 

@@ -23,9 +23,11 @@ static void describe_source(const struct source *source, struct bake_model_repor
     memcpy(report->name, source->name, sizeof report->name);
     memcpy(report->licence, source->licence, sizeof report->licence);
     report->description = source->huggingface.description;
-    report->source_bytes = source->weights_mapping.bytes.size;
+    report->source_bytes = published_weights_size(&source->weights);
     for (uint32_t i = 0; i < source->huggingface.note_count && report->note_count < BAKE_MAX_NOTES; i++)
         memcpy(report->notes[report->note_count++], source->huggingface.notes[i], sizeof report->notes[0]);
+    for (uint32_t i = 0; i < source->note_count && report->note_count < BAKE_MAX_NOTES; i++)
+        memcpy(report->notes[report->note_count++], source->notes[i], sizeof report->notes[0]);
 }
 
 static enum status take_errors(const json_t *quantization, struct bake_model_report *report,
@@ -51,7 +53,7 @@ static enum status check_names(const struct baking *baking, struct error *error)
         if (strcmp(baking->sources[i].name, last->name) == 0)
             return error_set(error, STATUS_INVALID_ARGUMENT,
                              "%s and %s would both be named \"%s\" in the ember: name them apart",
-                             baking->sources[i].directory, last->directory, last->name);
+                             baking->sources[i].folder.path, last->folder.path, last->name);
     }
     return STATUS_OK;
 }

@@ -83,7 +83,7 @@ enum status ember_builder_add(struct ember_builder *builder, const struct source
                               const struct ember_form *form, struct weights_lists *lists,
                               uint64_t *shared_bytes, struct error *error) {
     struct weights_request request = {
-        .source = &source->weights,
+        .source = &source->weights.tensors,
         .description = &source->huggingface.description,
         .precision = form->precision,
         .golden = form->golden,

@@ -3,19 +3,17 @@
 #include "formats/tokenizer_files.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sha2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define WEIGHTS_FILE   "model.safetensors"
-#define HASH_CHUNK     ((size_t)8 << 20)  /* bytes between two reports */
-#define MAX_SIDE_FILE  ((size_t)64 << 20) /* of a configuration or tokenizer file */
-#define MAX_README     ((size_t)1 << 20)
-#define COUNT_OF(list) (sizeof(list) / sizeof((list)[0]))
+#define HASH_CHUNK    ((size_t)8 << 20)  /* bytes between two reports */
+#define MAX_SIDE_FILE ((size_t)64 << 20) /* of a configuration or tokenizer file */
+#define MAX_README    ((size_t)1 << 20)
 
 static enum status print_path(char path[HUGGINGFACE_PATH_SIZE], struct error *error, const char *format, ...)
     PRINTF_LIKE(3, 4);
@@ -37,56 +35,54 @@ static bool ends_with(const char *text, const char *end) {
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-/* The directory of the path given: itself, or that of a safetensors file. */
-static enum status find_directory(struct source *source, const char *path, struct error *error) {
+/* The models of a hub keep their ONNX files in a folder "onnx" beside the other files. */
+static bool move_above_onnx(struct model_folder *folder, char weights[HUGGINGFACE_NAME_SIZE]) {
+    if (model_folder_has(folder, "tokenizer.json") || model_folder_has(folder, "vocab.txt") ||
+        strlen(weights) + sizeof "onnx/" > HUGGINGFACE_NAME_SIZE)
+        return false;
+    char name[HUGGINGFACE_NAME_SIZE];
+    size_t length = strlen(folder->path);
+    snprintf(name, sizeof name, "onnx/%.120s", weights);
+    if (strcmp(folder->path, "onnx") == 0)
+        memcpy(folder->path, ".", 2);
+    else if (length > 5 && strcmp(folder->path + length - 5, "/onnx") == 0)
+        folder->path[length - 5] = '\0';
+    else
+        return false;
+    memcpy(weights, name, sizeof name);
+    return true;
+}
+
+/* The folder of the path given, and the weights file where the path names it. */
+static enum status open_folder(struct source *source, const char *path, char weights[HUGGINGFACE_NAME_SIZE],
+                               struct error *error) {
     struct stat information;
+    weights[0] = '\0';
     if (stat(path, &information) != 0)
         return error_set_errno(error, errno, "cannot open the model %s", path);
-    if (S_ISDIR(information.st_mode)) {
-        size_t length = strlen(path);
-        while (length > 1 && path[length - 1] == '/')
-            length--;
-        return print_path(source->directory, error, "%.*s", (int)length, path);
-    }
-    if (!ends_with(path, ".safetensors"))
+    if (S_ISDIR(information.st_mode))
+        return model_folder_open_directory(&source->folder, path, error);
+    if (ends_with(path, ".zip"))
+        return model_folder_open_archive(&source->folder, path, error);
+    if (!ends_with(path, ".safetensors") && !ends_with(path, ".onnx"))
         return error_set(
             error, STATUS_UNSUPPORTED,
-            "%s is not supported; supported: a Hugging Face model directory, or the %s inside one", path,
-            WEIGHTS_FILE);
+            "%s is not supported; supported: a Hugging Face model directory, the model.safetensors or "
+            "ONNX file inside one, or a .zip of one",
+            path);
     const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return print_path(source->directory, error, ".");
-    return print_path(source->directory, error, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-}
-
-static enum status explain_missing_weights(const struct source *source, struct error *error) {
-    static const char *const others[] = {
-        "model.safetensors.index.json", "pytorch_model.bin", "tf_model.h5",
-        "flax_model.msgpack",           "model.onnx",        "onnx/model.onnx"};
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
-        char path[HUGGINGFACE_PATH_SIZE];
-        int length = snprintf(path, sizeof path, "%s/%s%s", source->directory,
-                              source->huggingface.transformer_folder, others[i]);
-        if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0)
-            return error_set(error, STATUS_UNSUPPORTED, "%s holds %s, which is not supported; supported: %s",
-                             source->directory, others[i], WEIGHTS_FILE);
-    }
-    return error_set(error, STATUS_NOT_FOUND, "%s has no %s", source->directory, WEIGHTS_FILE);
-}
-
-static enum status open_weights(struct source *source, const char *path, struct error *error) {
-    struct stat information;
-    enum status status = stat(path, &information) == 0 && S_ISREG(information.st_mode)
-                             ? print_path(source->weights_path, error, "%s", path)
-                             : print_path(source->weights_path, error, "%s/%s" WEIGHTS_FILE,
-                                          source->directory, source->huggingface.transformer_folder);
+    const char *name = slash == NULL ? path : slash + 1;
+    char directory[HUGGINGFACE_PATH_SIZE] = ".";
+    enum status status = STATUS_OK;
+    if (strlen(name) >= HUGGINGFACE_NAME_SIZE)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "the name %.200s is too long", name);
+    memcpy(weights, name, strlen(name) + 1);
+    if (slash != NULL)
+        status = print_path(directory, error, "%.*s", slash == path ? 1 : (int)(slash - path), path);
     if (status == STATUS_OK)
-        status = file_map(source->weights_path, &source->weights_mapping, error);
-    if (status == STATUS_NOT_FOUND)
-        return explain_missing_weights(source, error);
+        status = model_folder_open_directory(&source->folder, directory, error);
     if (status == STATUS_OK)
-        status =
-            safetensors_open(&source->weights, source->weights_mapping.bytes, source->weights_path, error);
+        (void)move_above_onnx(&source->folder, weights);
     return status;
 }
 
@@ -130,15 +126,13 @@ static bool is_listed(const struct source *source, const char *name) {
 /* Lists a small file by its name in the directory, once; an absent one only when it is optional. */
 static enum status add_side_file(struct source *source, const char *folder, const char *name, bool optional,
                                  const struct bake_progress *progress, struct error *error) {
-    char path[HUGGINGFACE_PATH_SIZE], relative[HUGGINGFACE_PATH_SIZE];
+    char relative[HUGGINGFACE_PATH_SIZE];
     struct buffer content = {0};
     enum status status = print_path(relative, error, "%s%s", folder, name);
     if (status == STATUS_OK && is_listed(source, relative))
         return STATUS_OK;
     if (status == STATUS_OK)
-        status = print_path(path, error, "%s/%s", source->directory, relative);
-    if (status == STATUS_OK)
-        status = file_read(path, MAX_SIDE_FILE, &content, error);
+        status = model_folder_read(&source->folder, relative, MAX_SIDE_FILE, &content, error);
     if (status == STATUS_OK)
         status = add_file(source, relative, buffer_bytes(&content), progress, error);
     else if (status == STATUS_NOT_FOUND && optional)
@@ -157,27 +151,22 @@ static enum status check_tokenizer(const struct source *source, const struct tok
     }
     if (largest >= shape->vocabulary_size)
         return error_set(error, STATUS_INVALID_DATA,
-                         "%s: the tokenizer has ids up to %u, but config.json says a vocab_size of %u",
-                         source->directory, largest, shape->vocabulary_size);
+                         "%s: the tokenizer has ids up to %u, but the model has a vocab_size of %u",
+                         source->folder.path, largest, shape->vocabulary_size);
     if (source->huggingface.lowercase_first && !tokenizer->settings.lowercase)
         return error_set(
             error, STATUS_UNSUPPORTED,
             "%s: do_lower_case in sentence_bert_config.json before a tokenizer that keeps case is not "
             "supported",
-            source->directory);
+            source->folder.path);
     return STATUS_OK;
 }
 
 static enum status read_tokenizer(struct source *source, const struct bake_progress *progress,
                                   struct error *error) {
     const char *folder = source->huggingface.transformer_folder;
-    char directory[HUGGINGFACE_PATH_SIZE];
     struct tokenizer_files files = {0};
-    enum status status = print_path(directory, error, "%s/%s", source->directory, folder);
-    if (status == STATUS_OK && folder[0] == '\0')
-        status = print_path(directory, error, "%s", source->directory);
-    if (status == STATUS_OK)
-        status = tokenizer_files_read(directory, &files, error);
+    enum status status = tokenizer_files_read_folder(&source->folder, folder, &files, error);
     if (status != STATUS_OK)
         return status;
     status = check_tokenizer(source, &files.description, error);
@@ -225,11 +214,8 @@ static enum status read_licence(struct source *source, const struct bake_progres
         snprintf(source->licence, sizeof source->licence, "%s", source->known->licence);
         return STATUS_OK;
     }
-    char path[HUGGINGFACE_PATH_SIZE];
     struct buffer card = {0};
-    enum status status = print_path(path, error, "%s/README.md", source->directory);
-    if (status == STATUS_OK)
-        status = file_read(path, MAX_README, &card, error);
+    enum status status = model_folder_read(&source->folder, "README.md", MAX_README, &card, error);
     if (status == STATUS_OK)
         status = buffer_append(&card, "", 1, error);
     if (status == STATUS_OK)
@@ -245,9 +231,11 @@ static enum status choose_name(struct source *source, const char *name, struct e
     if (name == NULL && source->known != NULL)
         name = source->known->name;
     if (name == NULL) {
-        resolved = realpath(source->directory, NULL);
+        resolved = realpath(source->folder.path, NULL);
         if (resolved == NULL)
-            return error_set_errno(error, errno, "cannot resolve %s", source->directory);
+            return error_set_errno(error, errno, "cannot resolve %s", source->folder.path);
+        if (source->folder.is_archive)
+            resolved[strlen(resolved) - strlen(".zip")] = '\0';
         name = strrchr(resolved, '/') + 1;
     }
     size_t length = strlen(name);
@@ -268,14 +256,131 @@ static int compare_names(const void *left, const void *right) {
 
 static enum status add_weights_file(struct source *source, const struct bake_progress *progress,
                                     struct error *error) {
-    char relative[HUGGINGFACE_PATH_SIZE];
-    const char *slash = strrchr(source->weights_path, '/');
-    enum status status = print_path(relative, error, "%s%s", source->huggingface.transformer_folder,
-                                    slash == NULL ? source->weights_path : slash + 1);
-    if (status == STATUS_OK)
-        status = add_file(source, relative, source->weights_mapping.bytes, progress, error);
+    const struct published_weights *weights = &source->weights;
+    enum status status = add_file(source, weights->name, weights->mapping.bytes, progress, error);
     if (status == STATUS_OK)
         source->known = known_model_find(source->files[source->file_count - 1].sha256);
+    for (uint32_t i = 0; status == STATUS_OK && i < weights->companion_count; i++)
+        status = add_file(source, weights->companions[i].name, weights->companions[i].mapping.bytes, progress,
+                          error);
+    if (status == STATUS_OK && source->folder.is_archive) {
+        const char *slash = strrchr(source->folder.path, '/');
+        status = add_file(source, slash == NULL ? source->folder.path : slash + 1,
+                          source->folder.archive_file.bytes, progress, error);
+    }
+    return status;
+}
+
+/* ---- what the graph of an ONNX file says ---- */
+
+static void describe_graph(const struct onnx_bert *bert, struct model_description *description) {
+    *description = (struct model_description){
+        .kind = bert->kind, .shape = bert->shape, .pooling = bert->pooling, .normalize = bert->normalize};
+    snprintf(description->architecture, sizeof description->architecture, "%s",
+             bert->kind == MODEL_EMBEDDER ? "BertModel" : "BertForSequenceClassification");
+}
+
+static enum status compare_number(const struct source *source, const char *key, double configured,
+                                  double found, struct error *error) {
+    if (configured == found || (configured != 0 && fabs(found / configured - 1) < 1e-4))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_DATA, "%s: the graph has a %s of %g, config.json says %g",
+                     source->weights.path, key, found, configured);
+}
+
+/* config.json and the graph must speak of the same model. */
+static enum status compare_graph(const struct source *source, struct error *error) {
+    const struct model_description *description = &source->huggingface.description;
+    const struct model_shape *configured = &description->shape, *found = &source->weights.bert.shape;
+    if (description->kind != source->weights.bert.kind)
+        return error_set(error, STATUS_INVALID_DATA, "%s: the graph is that of a %s, config.json says %s",
+                         source->weights.path, model_kind_name(source->weights.bert.kind),
+                         description->architecture);
+    const struct {
+        const char *key;
+        double configured, found;
+    } numbers[] = {
+        {"hidden_size", configured->hidden_size, found->hidden_size},
+        {"num_hidden_layers", configured->layers, found->layers},
+        {"num_attention_heads", configured->attention_heads, found->attention_heads},
+        {"intermediate_size", configured->intermediate_size, found->intermediate_size},
+        {"vocab_size", configured->vocabulary_size, found->vocabulary_size},
+        {"max_position_embeddings", configured->max_positions, found->max_positions},
+        {"layer_norm_eps", (double)configured->layer_norm_epsilon, (double)found->layer_norm_epsilon},
+        {"type_vocab_size", source->weights.bert.one_segment ? 0 : configured->segment_types,
+         source->weights.bert.one_segment ? 0 : found->segment_types},
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof numbers / sizeof numbers[0]; i++)
+        status = compare_number(source, numbers[i].key, numbers[i].configured, numbers[i].found, error);
+    return status;
+}
+
+static void add_note(struct source *source, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void add_note(struct source *source, const char *format, ...) {
+    if (source->note_count == SOURCE_MAX_NOTES)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(source->notes[source->note_count++], sizeof source->notes[0], format, arguments);
+    va_end(arguments);
+}
+
+static enum status settle_graph(struct source *source, bool configured, struct error *error) {
+    const struct onnx_bert *bert = &source->weights.bert;
+    struct model_description *description = &source->huggingface.description;
+    enum status status = configured ? compare_graph(source, error) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    description->shape.segment_types = bert->shape.segment_types;
+    char text[160];
+    onnx_bert_describe(bert, text, sizeof text);
+    add_note(source, "%s: %s", source->weights.name, text);
+    if (!configured)
+        add_note(source, "there is no config.json: kind and shape are the graph's");
+    if (bert->one_segment)
+        add_note(source, "the graph has one segment: a query and a passage are not told apart by it");
+    if (bert->has_pooling) {
+        description->pooling = bert->pooling;
+        description->normalize = description->normalize || bert->normalize;
+        add_note(source, "pooling (%s%s) is the graph's", pooling_name(bert->pooling),
+                 bert->normalize ? ", normalized" : "");
+    }
+    return STATUS_OK;
+}
+
+/* Reads the configuration, and the weights, which may have to stand in for it. */
+static enum status read_model(struct source *source, const char *wanted, struct error *error) {
+    struct huggingface_model *huggingface = &source->huggingface;
+    char config[HUGGINGFACE_NAME_SIZE + 16];
+    enum status status = huggingface_read_folder(&source->folder, huggingface, error);
+    snprintf(config, sizeof config, "%sconfig.json", huggingface->transformer_folder);
+    bool configured = model_folder_has(&source->folder, config);
+    if (status != STATUS_OK && configured)
+        return status;
+    struct error missing = {0};
+    if (error != NULL && status != STATUS_OK)
+        missing = *error;
+    status = published_weights_choose(&source->weights, &source->folder, huggingface->transformer_folder,
+                                      wanted, error);
+    if (status != STATUS_OK && (status != STATUS_NOT_FOUND || configured))
+        return status;
+    if (status != STATUS_OK || (!configured && !ends_with(source->weights.name, ".onnx"))) {
+        if (error != NULL)
+            *error = missing;
+        return STATUS_NOT_FOUND;
+    }
+    status = published_weights_open(&source->weights, error);
+    if (status != STATUS_OK)
+        return status;
+    if (!configured) {
+        struct model_description description;
+        describe_graph(&source->weights.bert, &description);
+        status = huggingface_read_without_config(&source->folder, &description, huggingface, error);
+    }
+    if (status == STATUS_OK && source->weights.is_onnx)
+        status = settle_graph(source, configured, error);
     return status;
 }
 
@@ -283,11 +388,10 @@ enum status source_open(struct source *source, const char *path, const char *nam
                         const struct bake_progress *progress, struct error *error) {
     *source = (struct source){0};
     struct huggingface_model *huggingface = &source->huggingface;
-    enum status status = find_directory(source, path, error);
+    char weights[HUGGINGFACE_NAME_SIZE];
+    enum status status = open_folder(source, path, weights, error);
     if (status == STATUS_OK)
-        status = huggingface_read(source->directory, huggingface, error);
-    if (status == STATUS_OK)
-        status = open_weights(source, path, error);
+        status = read_model(source, weights, error);
     for (uint32_t i = 0; status == STATUS_OK && i < huggingface->file_count; i++)
         status = add_side_file(source, "", huggingface->files[i], false, progress, error);
     if (status == STATUS_OK)
@@ -303,8 +407,8 @@ enum status source_open(struct source *source, const char *path, const char *nam
 }
 
 void source_close(struct source *source) {
-    safetensors_close(&source->weights);
-    file_unmap(&source->weights_mapping);
+    published_weights_close(&source->weights);
+    model_folder_close(&source->folder);
     buffer_free(&source->tokenizer_section);
     *source = (struct source){0};
 }

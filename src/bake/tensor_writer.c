@@ -21,7 +21,7 @@ static enum status out_of_memory(struct error *error) {
     return error_set(error, STATUS_OUT_OF_MEMORY, "no memory to bake the weights");
 }
 
-enum status tensor_writer_open(struct tensor_writer *writer, const struct safetensors *source,
+enum status tensor_writer_open(struct tensor_writer *writer, const struct tensor_source *source,
                                struct tensor_store *store, const struct bake_progress *progress,
                                uint32_t widest, uint32_t longest, struct error *error) {
     *writer =
@@ -61,12 +61,11 @@ void tensor_writer_close(struct tensor_writer *writer) {
 }
 
 static enum status find_source(const struct tensor_writer *writer, const char *name, uint64_t rows,
-                               uint64_t columns, const struct safetensor **tensor, struct error *error) {
-    const struct safetensors *source = writer->source;
-    *tensor = safetensors_find(source, name);
-    if (*tensor == NULL)
+                               uint64_t columns, struct source_tensor *tensor, struct error *error) {
+    const struct tensor_source *source = writer->source;
+    if (!source->find(source->reader, name, tensor))
         return error_set(error, STATUS_INVALID_DATA, "%s: tensor \"%s\" is missing", source->file_name, name);
-    const struct safetensor *found = *tensor;
+    const struct source_tensor *found = tensor;
     bool matches = columns == 0
                        ? found->dimensions == 1 && found->shape[0] == rows
                        : found->dimensions == 2 && found->shape[0] == rows && found->shape[1] == columns;
@@ -89,9 +88,10 @@ static enum status find_source(const struct tensor_writer *writer, const char *n
                      source->file_name, name, (unsigned long long)found->file_offset, shape, expected);
 }
 
-static enum status read_rows(const struct tensor_writer *writer, const struct safetensor *tensor,
+static enum status read_rows(const struct tensor_writer *writer, const struct source_tensor *tensor,
                              size_t first, size_t count, size_t columns, struct error *error) {
-    return safetensor_read_f32(writer->source, tensor, first * columns, count * columns, writer->rows, error);
+    return writer->source->read(writer->source->reader, tensor, first * columns, count * columns,
+                                writer->rows, error);
 }
 
 /* Begins a tensor at the next aligned place; *offset is where. */
@@ -145,7 +145,7 @@ enum status tensor_write_values(struct tensor_writer *writer, const char *name, 
 
 enum status tensor_write_rows(struct tensor_writer *writer, const char *name, const char *source_name,
                               size_t rows, size_t columns, struct error *error) {
-    const struct safetensor *tensor;
+    struct source_tensor tensor;
     uint64_t offset;
     enum status status = find_source(writer, source_name, rows, columns, &tensor, error);
     if (status == STATUS_OK)
@@ -153,7 +153,7 @@ enum status tensor_write_rows(struct tensor_writer *writer, const char *name, co
     size_t width = columns == 0 ? 1 : columns;
     for (size_t first = 0; status == STATUS_OK && first < rows; first += BLOCK_ROWS) {
         size_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-        status = read_rows(writer, tensor, first, count, width, error);
+        status = read_rows(writer, &tensor, first, count, width, error);
         if (status == STATUS_OK)
             status = ember_writer_write(writer->ember, writer->rows, count * width * sizeof(float), error);
     }
@@ -221,11 +221,11 @@ static void relax_block(const struct tensor_writer *writer, uint32_t inputs, flo
 static enum status quantize_part(struct tensor_writer *writer, const struct linear_source *linear,
                                  uint32_t part, uint32_t first_output, struct quantization_error *measured,
                                  struct error *error) {
-    const struct safetensor *tensor;
+    struct source_tensor tensor;
     uint32_t inputs = linear->inputs, outputs = linear->parts[part].outputs;
     enum status status = find_source(writer, linear->parts[part].weight, outputs, inputs, &tensor, error);
     for (uint32_t first = 0; status == STATUS_OK && first < outputs; first += BLOCK_ROWS) {
-        status = read_rows(writer, tensor, first, BLOCK_ROWS, inputs, error);
+        status = read_rows(writer, &tensor, first, BLOCK_ROWS, inputs, error);
         if (status != STATUS_OK)
             return status;
         uint32_t output = first_output + first;
@@ -249,11 +249,11 @@ static enum status find_largest(struct tensor_writer *writer, const struct linea
     memset(writer->largest, 0, linear->inputs * sizeof *writer->largest);
     enum status status = STATUS_OK;
     for (uint32_t part = 0; status == STATUS_OK && part < linear->count; part++) {
-        const struct safetensor *tensor;
+        struct source_tensor tensor;
         uint32_t outputs = linear->parts[part].outputs;
         status = find_source(writer, linear->parts[part].weight, outputs, linear->inputs, &tensor, error);
         for (uint32_t first = 0; status == STATUS_OK && first < outputs; first += BLOCK_ROWS) {
-            status = read_rows(writer, tensor, first, BLOCK_ROWS, linear->inputs, error);
+            status = read_rows(writer, &tensor, first, BLOCK_ROWS, linear->inputs, error);
             for (size_t i = 0; status == STATUS_OK && i < (size_t)BLOCK_ROWS * linear->inputs; i++)
                 writer->largest[i % linear->inputs] =
                     fmaxf(writer->largest[i % linear->inputs], fabsf(writer->rows[i]));
@@ -321,10 +321,10 @@ static enum status write_linear_int8(struct tensor_writer *writer, const char *n
 
 static enum status pack_part_f32(struct tensor_writer *writer, const struct linear_part *part,
                                  uint32_t inputs, struct error *error) {
-    const struct safetensor *tensor;
+    struct source_tensor tensor;
     enum status status = find_source(writer, part->weight, part->outputs, inputs, &tensor, error);
     for (uint32_t first = 0; status == STATUS_OK && first < part->outputs; first += BLOCK_ROWS) {
-        status = read_rows(writer, tensor, first, BLOCK_ROWS, inputs, error);
+        status = read_rows(writer, &tensor, first, BLOCK_ROWS, inputs, error);
         if (status != STATUS_OK)
             return status;
         pack_linear_f32(writer->rows, BLOCK_ROWS, inputs, writer->packed);
@@ -355,10 +355,10 @@ static enum status write_bias(struct tensor_writer *writer, const char *name,
     enum status status = begin_tensor(writer, &offset, error);
     for (uint32_t i = 0; status == STATUS_OK && i < linear->count; i++) {
         const struct linear_part *part = &linear->parts[i];
-        const struct safetensor *tensor;
+        struct source_tensor tensor;
         status = find_source(writer, part->bias, part->outputs, 0, &tensor, error);
         if (status == STATUS_OK)
-            status = read_rows(writer, tensor, 0, part->outputs, 1, error);
+            status = read_rows(writer, &tensor, 0, part->outputs, 1, error);
         for (uint32_t c = 0; status == STATUS_OK && bias_shift != NULL && c < part->outputs; c++)
             writer->rows[c] += *bias_shift++;
         if (status == STATUS_OK)
@@ -390,7 +390,7 @@ static void restore_rows(struct tensor_writer *writer, size_t first, size_t coun
 enum status tensor_write_embedding_int8(struct tensor_writer *writer, const char *name,
                                         const char *source_name, size_t rows, size_t columns,
                                         struct error *error) {
-    const struct safetensor *tensor;
+    struct source_tensor tensor;
     struct quantization_error measured = {0};
     uint64_t offset;
     enum status status = find_source(writer, source_name, rows, columns, &tensor, error);
@@ -398,7 +398,7 @@ enum status tensor_write_embedding_int8(struct tensor_writer *writer, const char
         status = begin_tensor(writer, &offset, error);
     for (size_t first = 0; status == STATUS_OK && first < rows; first += BLOCK_ROWS) {
         size_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-        status = read_rows(writer, tensor, first, count, columns, error);
+        status = read_rows(writer, &tensor, first, count, columns, error);
         if (status != STATUS_OK)
             return status;
         pack_embedding_int8(writer->rows, count, columns, writer->packed, writer->scales + first);

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "formats/ember_writer.h"
 #include "formats/model_description.h"
-#include "formats/safetensors.h"
+#include "formats/tensor_source.h"
 
 #include <jansson.h>
 
@@ -18,7 +18,7 @@
 #define TENSOR_MAX_LINEAR_PARTS 3 /* query, key, value */
 
 struct tensor_writer {
-    const struct safetensors *source;
+    const struct tensor_source *source;
     struct tensor_store *store;
     struct ember_writer *ember; /* the store's */
     const struct bake_progress *progress;
@@ -56,7 +56,7 @@ struct linear_source {
 
 /* widest: the most columns of any matrix; longest: the most rows of any. Release with tensor_writer_close,
  * after failure too. */
-MUST_CHECK enum status tensor_writer_open(struct tensor_writer *writer, const struct safetensors *source,
+MUST_CHECK enum status tensor_writer_open(struct tensor_writer *writer, const struct tensor_source *source,
                                           struct tensor_store *store, const struct bake_progress *progress,
                                           uint32_t widest, uint32_t longest, struct error *error);
 void tensor_writer_close(struct tensor_writer *writer);

@@ -139,13 +139,19 @@ static enum status write_head(struct weights_writer *writer, struct error *error
     return status;
 }
 
+static bool has_tensor(const struct weights_writer *writer, const char *name) {
+    const struct tensor_source *source = writer->request->source;
+    struct source_tensor tensor;
+    return source->find(source->reader, name, &tensor);
+}
+
 /* The encoder alone is published without a prefix, below a head as "bert.". */
 static enum status find_prefix(struct weights_writer *writer, struct error *error) {
     static const char *const prefixes[] = {"", "bert."};
     char name[TENSOR_NAME_SIZE];
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", prefixes[i]);
-        if (safetensors_find(writer->request->source, name) != NULL) {
+        if (has_tensor(writer, name)) {
             writer->prefix = prefixes[i];
             return STATUS_OK;
         }
@@ -161,7 +167,7 @@ static enum status check_layer_count(const struct weights_writer *writer, struct
     char name[TENSOR_NAME_SIZE];
     uint32_t layers = writer->request->description->shape.layers;
     snprintf(name, sizeof name, "%sencoder.layer.%u.output.dense.weight", writer->prefix, layers);
-    if (safetensors_find(writer->request->source, name) == NULL)
+    if (!has_tensor(writer, name))
         return STATUS_OK;
     return error_set(error, STATUS_INVALID_DATA, "%s: tensor \"%s\" is there, but config.json says %u layers",
                      writer->request->source->file_name, name, layers);

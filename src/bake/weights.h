@@ -9,12 +9,12 @@
 #include "base/status.h"
 #include "formats/ember_writer.h"
 #include "formats/model_description.h"
-#include "formats/safetensors.h"
+#include "formats/tensor_source.h"
 
 #include <jansson.h>
 
 struct weights_request {
-    const struct safetensors *source;
+    const struct tensor_source *source;
     const struct model_description *description;
     enum precision precision;
     /* Reference outputs [golden_rows][golden_columns] to store as "golden.outputs"; NULL: none. */

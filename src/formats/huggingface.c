@@ -170,7 +170,7 @@ static enum status settle_max_length(struct huggingface_model *model, uint64_t w
     return STATUS_OK;
 }
 
-static enum status read_max_length(const char *directory, struct huggingface_model *model,
+static enum status read_max_length(const struct model_folder *folder, struct huggingface_model *model,
                                    const struct sentence_transformers_settings *settings,
                                    struct error *error) {
     uint64_t positions = model->description.shape.max_positions;
@@ -178,7 +178,7 @@ static enum status read_max_length(const char *directory, struct huggingface_mod
         return settle_max_length(model, settings->max_length, "max_seq_length of sentence_bert_config.json",
                                  error);
     json_t *config;
-    enum status status = huggingface_read_json(model, directory, model->transformer_folder,
+    enum status status = huggingface_read_json(model, folder, model->transformer_folder,
                                                "tokenizer_config.json", true, &config, error);
     uint64_t stated;
     /* Tokenizers without a limit say 1e30, which is no count. */
@@ -189,31 +189,61 @@ static enum status read_max_length(const char *directory, struct huggingface_mod
         return status;
     if (has_limit)
         return settle_max_length(model, stated, "model_max_length of tokenizer_config.json", error);
-    return settle_max_length(model, positions, "max_position_embeddings of config.json", error);
+    return settle_max_length(model, positions, "the number of position embeddings", error);
 }
 
-static enum status read_main_config(const char *directory, struct huggingface_model *model,
+static enum status read_main_config(const struct model_folder *folder, struct huggingface_model *model,
                                     struct error *error) {
     json_t *config;
-    char where[HUGGINGFACE_PATH_SIZE + HUGGINGFACE_NAME_SIZE];
-    enum status status = huggingface_read_json(model, directory, model->transformer_folder, "config.json",
-                                               false, &config, error);
-    snprintf(where, sizeof where, "%s/%sconfig.json", directory, model->transformer_folder);
+    char where[HUGGINGFACE_WHERE_SIZE];
+    enum status status =
+        huggingface_read_json(model, folder, model->transformer_folder, "config.json", false, &config, error);
+    snprintf(where, sizeof where, "%s/%sconfig.json", folder->path, model->transformer_folder);
     if (status == STATUS_OK)
         status = read_config(config, where, &model->description, error);
     json_decref(config);
     return status;
 }
 
-enum status huggingface_read(const char *directory, struct huggingface_model *model, struct error *error) {
+/* What config.json does not say; it is in model->description already. */
+static enum status read_rest(const struct model_folder *folder, struct huggingface_model *model,
+                             struct sentence_transformers_settings *settings, struct error *error) {
+    enum status status = STATUS_OK;
+    if (model->description.kind == MODEL_EMBEDDER)
+        status = sentence_transformers_read_embedder(folder, model, settings, error);
+    if (status == STATUS_OK)
+        status = read_max_length(folder, model, settings, error);
+    return status;
+}
+
+enum status huggingface_read_folder(const struct model_folder *folder, struct huggingface_model *model,
+                                    struct error *error) {
     *model = (struct huggingface_model){0};
     struct sentence_transformers_settings settings;
-    enum status status = sentence_transformers_read_modules(directory, model, &settings, error);
+    enum status status = sentence_transformers_read_modules(folder, model, &settings, error);
     if (status == STATUS_OK)
-        status = read_main_config(directory, model, error);
-    if (status == STATUS_OK && model->description.kind == MODEL_EMBEDDER)
-        status = sentence_transformers_read_embedder(directory, model, &settings, error);
+        status = read_main_config(folder, model, error);
     if (status == STATUS_OK)
-        status = read_max_length(directory, model, &settings, error);
+        status = read_rest(folder, model, &settings, error);
+    return status;
+}
+
+enum status huggingface_read_without_config(const struct model_folder *folder,
+                                            const struct model_description *description,
+                                            struct huggingface_model *model, struct error *error) {
+    *model = (struct huggingface_model){.description = *description};
+    struct sentence_transformers_settings settings;
+    enum status status = sentence_transformers_read_modules(folder, model, &settings, error);
+    if (status == STATUS_OK)
+        status = read_rest(folder, model, &settings, error);
+    return status;
+}
+
+enum status huggingface_read(const char *directory, struct huggingface_model *model, struct error *error) {
+    struct model_folder folder;
+    enum status status = model_folder_open_directory(&folder, directory, error);
+    if (status == STATUS_OK)
+        status = huggingface_read_folder(&folder, model, error);
+    model_folder_close(&folder);
     return status;
 }

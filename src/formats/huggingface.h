@@ -8,9 +8,12 @@
 #include "base/compiler.h"
 #include "base/status.h"
 #include "formats/model_description.h"
+#include "formats/model_folder.h"
 
-#define HUGGINGFACE_PATH_SIZE       4096 /* of a file's whole path */
-#define HUGGINGFACE_NAME_SIZE       128  /* of a file's path inside the model directory */
+#define HUGGINGFACE_PATH_SIZE  MODEL_FOLDER_PATH_SIZE /* of a file's whole path */
+#define HUGGINGFACE_NAME_SIZE  128                    /* of a file's path inside the model directory */
+#define HUGGINGFACE_WHERE_SIZE (HUGGINGFACE_PATH_SIZE + 2 * HUGGINGFACE_NAME_SIZE) /* of both, for messages  \
+                                                                                    */
 #define HUGGINGFACE_MAX_CONFIG_SIZE ((size_t)1 << 20)
 #define HUGGINGFACE_MAX_FILES       8
 #define HUGGINGFACE_MAX_NOTES       4
@@ -32,6 +35,13 @@ struct huggingface_model {
 /* Reads and checks the files in directory. Messages name the file and the setting. */
 MUST_CHECK enum status huggingface_read(const char *directory, struct huggingface_model *model,
                                         struct error *error);
+
+MUST_CHECK enum status huggingface_read_folder(const struct model_folder *folder,
+                                               struct huggingface_model *model, struct error *error);
+/* The other files alone, for a folder without config.json whose weights say kind and shape. */
+MUST_CHECK enum status huggingface_read_without_config(const struct model_folder *folder,
+                                                       const struct model_description *description,
+                                                       struct huggingface_model *model, struct error *error);
 
 /* config.json alone, from bytes; fills description except max_length, pooling and normalize. */
 MUST_CHECK enum status huggingface_read_config(struct bytes text, const char *where,

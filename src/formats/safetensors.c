@@ -1,5 +1,6 @@
 #include "formats/safetensors.h"
 
+#include "formats/float_bits.h"
 #include "formats/json_reader.h"
 
 #include <math.h>
@@ -216,25 +217,6 @@ const struct safetensor *safetensors_find(const struct safetensors *reader, cons
     return NULL;
 }
 
-static float float_from_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* IEEE 754 binary16: 1 sign bit, 5 exponent bits (bias 15), 10 fraction bits. Exact. */
-static float float_from_f16(uint16_t half) {
-    uint32_t exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
-    float magnitude;
-    if (exponent == 0x1f)
-        magnitude = fraction == 0 ? INFINITY : NAN;
-    else if (exponent == 0)
-        magnitude = ldexpf((float)fraction, -24);
-    else
-        magnitude = ldexpf((float)(fraction | 0x400), (int)exponent - 25);
-    return (half & 0x8000) != 0 ? -magnitude : magnitude;
-}
-
 static float element_as_float(const struct safetensor *tensor, size_t i) {
     switch (tensor->type) {
     case SAFETENSOR_F32:
@@ -242,7 +224,7 @@ static float element_as_float(const struct safetensor *tensor, size_t i) {
     case SAFETENSOR_F16:
         return float_from_f16(load_u16le(tensor->data.data + 2 * i));
     case SAFETENSOR_BF16:
-        return float_from_bits((uint32_t)load_u16le(tensor->data.data + 2 * i) << 16);
+        return float_from_bf16(load_u16le(tensor->data.data + 2 * i));
     case SAFETENSOR_OTHER:
         break;
     }

@@ -17,18 +17,24 @@ void huggingface_add_note(struct huggingface_model *model, const char *format, .
     va_end(arguments);
 }
 
-enum status huggingface_read_json(struct huggingface_model *model, const char *directory, const char *folder,
-                                  const char *name, bool optional, json_t **value, struct error *error) {
+enum status huggingface_read_json(struct huggingface_model *model, const struct model_folder *folder,
+                                  const char *inner, const char *name, bool optional, json_t **value,
+                                  struct error *error) {
     *value = NULL;
-    char path[HUGGINGFACE_PATH_SIZE], file[HUGGINGFACE_NAME_SIZE];
-    int file_length = snprintf(file, sizeof file, "%s%s", folder, name);
-    int length = snprintf(path, sizeof path, "%s/%s", directory, file);
-    if (file_length < 0 || length < 0 || (size_t)file_length >= sizeof file || (size_t)length >= sizeof path)
-        return error_set(error, STATUS_INVALID_ARGUMENT, "the path %s/%s%s is too long", directory, folder,
+    char path[HUGGINGFACE_WHERE_SIZE], file[HUGGINGFACE_NAME_SIZE];
+    int length = snprintf(file, sizeof file, "%s%s", inner, name);
+    if (length < 0 || (size_t)length >= sizeof file)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "the path %s/%s%s is too long", folder->path, inner,
                          name);
-    enum status status = json_parse_file(path, HUGGINGFACE_MAX_CONFIG_SIZE, JSON_NUMBERS_REAL, value, error);
-    if (status == STATUS_NOT_FOUND && optional)
+    snprintf(path, sizeof path, "%s/%s", folder->path, file);
+    struct buffer content = {0};
+    enum status status = model_folder_read(folder, file, HUGGINGFACE_MAX_CONFIG_SIZE, &content, error);
+    if (status == STATUS_OK)
+        status = json_parse(buffer_bytes(&content), path, HUGGINGFACE_MAX_CONFIG_SIZE, JSON_NUMBERS_REAL,
+                            value, error);
+    else if (status == STATUS_NOT_FOUND && optional)
         return STATUS_OK;
+    buffer_free(&content);
     if (status != STATUS_OK)
         return status;
     if (model->file_count == HUGGINGFACE_MAX_FILES) {
@@ -36,7 +42,7 @@ enum status huggingface_read_json(struct huggingface_model *model, const char *d
         *value = NULL;
         return error_set(error, STATUS_INTERNAL, "no room to note that %s was read", path);
     }
-    memcpy(model->files[model->file_count++], file, (size_t)file_length + 1);
+    memcpy(model->files[model->file_count++], file, (size_t)length + 1);
     return STATUS_OK;
 }
 
@@ -82,17 +88,18 @@ static enum status read_module(const json_t *module, size_t position, const char
     return STATUS_OK;
 }
 
-enum status sentence_transformers_read_modules(const char *directory, struct huggingface_model *model,
+enum status sentence_transformers_read_modules(const struct model_folder *folder,
+                                               struct huggingface_model *model,
                                                struct sentence_transformers_settings *settings,
                                                struct error *error) {
     *settings = (struct sentence_transformers_settings){0};
     json_t *modules;
-    enum status status = huggingface_read_json(model, directory, "", "modules.json", true, &modules, error);
+    enum status status = huggingface_read_json(model, folder, "", "modules.json", true, &modules, error);
     if (status != STATUS_OK || modules == NULL)
         return status;
     settings->has_modules = true;
-    char where[HUGGINGFACE_PATH_SIZE];
-    snprintf(where, sizeof where, "%s/modules.json", directory);
+    char where[HUGGINGFACE_WHERE_SIZE];
+    snprintf(where, sizeof where, "%s/modules.json", folder->path);
     if (!json_is_array(modules))
         status = error_set(error, STATUS_INVALID_DATA, "%s is not a list of modules", where);
     for (size_t i = 0; status == STATUS_OK && i < json_array_size(modules); i++)
@@ -149,26 +156,27 @@ static enum status read_pooling_config(const json_t *config, const char *where,
     return status;
 }
 
-static enum status read_pooling(const char *directory, struct huggingface_model *model,
+static enum status read_pooling(const struct model_folder *folder, struct huggingface_model *model,
                                 const struct sentence_transformers_settings *settings, struct error *error) {
     json_t *config;
-    char where[HUGGINGFACE_PATH_SIZE];
-    snprintf(where, sizeof where, "%s/%sconfig.json", directory, settings->pooling_folder);
-    enum status status = huggingface_read_json(model, directory, settings->pooling_folder, "config.json",
-                                               false, &config, error);
+    char where[HUGGINGFACE_WHERE_SIZE];
+    snprintf(where, sizeof where, "%s/%sconfig.json", folder->path, settings->pooling_folder);
+    enum status status =
+        huggingface_read_json(model, folder, settings->pooling_folder, "config.json", false, &config, error);
     if (status == STATUS_OK)
         status = read_pooling_config(config, where, &model->description, error);
     json_decref(config);
     return status;
 }
 
-static enum status read_sentence_bert_config(const char *directory, struct huggingface_model *model,
+static enum status read_sentence_bert_config(const struct model_folder *folder,
+                                             struct huggingface_model *model,
                                              struct sentence_transformers_settings *settings,
                                              struct error *error) {
     json_t *config;
-    char where[HUGGINGFACE_PATH_SIZE];
-    snprintf(where, sizeof where, "%s/%ssentence_bert_config.json", directory, model->transformer_folder);
-    enum status status = huggingface_read_json(model, directory, model->transformer_folder,
+    char where[HUGGINGFACE_WHERE_SIZE];
+    snprintf(where, sizeof where, "%s/%ssentence_bert_config.json", folder->path, model->transformer_folder);
+    enum status status = huggingface_read_json(model, folder, model->transformer_folder,
                                                "sentence_bert_config.json", true, &config, error);
     if (status != STATUS_OK || config == NULL)
         return status;
@@ -182,7 +190,8 @@ static enum status read_sentence_bert_config(const char *directory, struct huggi
     return status;
 }
 
-enum status sentence_transformers_read_embedder(const char *directory, struct huggingface_model *model,
+enum status sentence_transformers_read_embedder(const struct model_folder *folder,
+                                                struct huggingface_model *model,
                                                 struct sentence_transformers_settings *settings,
                                                 struct error *error) {
     if (settings->unsupported_module[0] != '\0')
@@ -190,13 +199,13 @@ enum status sentence_transformers_read_embedder(const char *directory, struct hu
             error, STATUS_UNSUPPORTED,
             "%s/modules.json: module %s is not supported in its place; supported: Transformer, then "
             "Pooling, then Normalize",
-            directory, settings->unsupported_module);
+            folder->path, settings->unsupported_module);
     model->description.normalize = settings->normalize;
-    enum status status = read_sentence_bert_config(directory, model, settings, error);
+    enum status status = read_sentence_bert_config(folder, model, settings, error);
     if (status != STATUS_OK)
         return status;
     if (settings->has_pooling)
-        return read_pooling(directory, model, settings, error);
+        return read_pooling(folder, model, settings, error);
     /* As sentence-transformers does for a directory without modules. */
     model->description.pooling = POOLING_MEAN;
     huggingface_add_note(model, "%s: mean pooling is assumed",

@@ -20,23 +20,24 @@ struct sentence_transformers_settings {
 };
 
 /* Reads modules.json where there is one, and sets model->transformer_folder. */
-MUST_CHECK enum status sentence_transformers_read_modules(const char *directory,
+MUST_CHECK enum status sentence_transformers_read_modules(const struct model_folder *folder,
                                                           struct huggingface_model *model,
                                                           struct sentence_transformers_settings *settings,
                                                           struct error *error);
 
 /* Reads the pooling of an embedder whose config.json is already in model->description, and its
  * max_seq_length. */
-MUST_CHECK enum status sentence_transformers_read_embedder(const char *directory,
+MUST_CHECK enum status sentence_transformers_read_embedder(const struct model_folder *folder,
                                                            struct huggingface_model *model,
                                                            struct sentence_transformers_settings *settings,
                                                            struct error *error);
 
-/* Shared with huggingface.c: parses DIRECTORY/FOLDER NAME and notes it in model->files. When it is optional
+/* Shared with huggingface.c: parses FOLDER/INNER NAME and notes it in model->files. When it is optional
  * and absent, *value is NULL and the status STATUS_OK. */
-MUST_CHECK enum status huggingface_read_json(struct huggingface_model *model, const char *directory,
-                                             const char *folder, const char *name, bool optional,
-                                             json_t **value, struct error *error);
+MUST_CHECK enum status huggingface_read_json(struct huggingface_model *model,
+                                             const struct model_folder *folder, const char *inner,
+                                             const char *name, bool optional, json_t **value,
+                                             struct error *error);
 void huggingface_add_note(struct huggingface_model *model, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

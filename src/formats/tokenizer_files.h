@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/status.h"
+#include "formats/model_folder.h"
 #include "tokenizer/tokenizer.h"
 
 /* Owns everything the description points to. */
@@ -23,6 +24,10 @@ struct tokenizer_files {
  * On failure `files` is empty. */
 MUST_CHECK enum status tokenizer_files_read(const char *directory, struct tokenizer_files *files,
                                             struct error *error);
+
+/* The same from a folder of a folder or archive: "" or a name with its slash. */
+MUST_CHECK enum status tokenizer_files_read_folder(const struct model_folder *folder, const char *inner,
+                                                   struct tokenizer_files *files, struct error *error);
 
 /* The same from a tokenizer.json already in memory; `name` is for messages. */
 MUST_CHECK enum status tokenizer_files_read_json(struct bytes json, const char *name,
