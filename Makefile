@@ -173,6 +173,9 @@ $(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(call object,$(UNIT_SUPPORT_S
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
 
+# Its allocations and its sockets' calls fail when the test wants (the linker's --wrap: ld(1)).
+$(BUILD)/tests/test_server_failures: private LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc read write writev accept4)
+
 # What the tests in tests/tokenizer talk to.
 $(TEST_DRIVER): $(call object,$(wildcard tests/tokenizer/*.c)) $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)

@@ -1,6 +1,7 @@
 #include "server/json_body.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* Counts brackets and separators outside strings, so that a body of millions of tiny values is refused before
  * it becomes a tree twenty times its size. What is not JSON is left for the parser to say. */
@@ -36,6 +37,21 @@ static int check_bounds(struct bytes text, const struct limits *limits, struct a
     return 0;
 }
 
+/* Without memory jansson calls a text malformed, or leaves bytes out of a string and says nothing; and it
+ * does not tell its allocator for whom it allocates. */
+static _Thread_local bool allocation_failed;
+
+static void *allocate(size_t size) {
+    void *memory = malloc(size);
+    allocation_failed |= memory == NULL;
+    return memory;
+}
+
+void json_body_prepare(void) {
+    json_set_alloc_funcs(allocate, free);
+    json_object_seed(0);
+}
+
 int json_body_parse(struct bytes text, const struct limits *limits, json_t **document,
                     struct api_error *error) {
     *document = NULL;
@@ -44,10 +60,13 @@ int json_body_parse(struct bytes text, const struct limits *limits, json_t **doc
     if (check_bounds(text, limits, error) != 0)
         return -1;
     json_error_t reason;
+    allocation_failed = false;
     json_t *value = json_loadb((const char *)text.data, text.size,
                                JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &reason);
-    if (value == NULL && json_error_code(&reason) == json_error_out_of_memory)
+    if (allocation_failed) {
+        json_decref(value);
         return api_refuse(error, 500, "out_of_memory", "no memory to parse the body");
+    }
     if (value == NULL)
         return api_refuse(error, 400, "invalid_json", "the body is not valid JSON at byte %d: %s",
                           reason.position, reason.text);

@@ -12,6 +12,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/* Once in a process, before anything is parsed. */
+void json_body_prepare(void);
+
 /* The body as an object (a new reference); 0, or -1 with the error set. Messages give the byte offset. */
 int json_body_parse(struct bytes text, const struct limits *limits, json_t **document,
                     struct api_error *error);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "server/connection.h"
+#include "server/json_body.h"
 #include "server/listener.h"
 #include "server/process_statistics.h"
 #include "server/router.h"
@@ -385,7 +386,7 @@ enum status server_run(const struct server_options *options, enum server_end *en
     server->listeners.spare_descriptor = -1;
     /* A reply to a client that has left must be an error of write, not a signal. */
     signal(SIGPIPE, SIG_IGN);
-    json_object_seed(0);
+    json_body_prepare();
     int failure = uv_loop_init(&server->loop);
     if (failure != 0) {
         free(server);
