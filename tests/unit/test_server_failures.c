@@ -181,6 +181,7 @@ static int start_server(void **state) {
         .addresses = &fixture->address,
         .address_count = 1,
         .listening = {.socket_mode = 0600},
+        .sandbox = {.mode = SANDBOX_OFF}, /* it would hold for the client too */
         .log_descriptor = open("/dev/null", O_WRONLY | O_CLOEXEC),
         .access_log_descriptor = -1,
     };
