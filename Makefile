@@ -265,13 +265,15 @@ WHEELS := $(BUILD)/wheels
 wheel: $(WHEEL_VENV)/requirements.txt
 	@python/build-wheel '$(WHEEL_PYTHON)' '$(abspath $(BUILD))' '$(abspath $(WHEELS))'
 
-# The wheel in a clean environment: its tests, those of the drop-in beside FlashRank, and the type checkers.
-wheel-test: wheel
-	@python/test-wheel '$(WHEEL_PYTHON)' '$(abspath $(WHEELS))' $(PYTEST_ARGUMENTS)
+# The wheel in a clean environment: its tests, then those beside its peers. VENV makes the models.
+wheel-test: wheel $(VENV)/requirements.txt
+	@RESCOLDO_MODEL_PYTHON='$(VENV)/bin/python' RESCOLDO_TEST_MODELS='$(CURDIR)/build/test-models' \
+	    python/test-wheel '$(WHEEL_PYTHON)' '$(abspath $(WHEELS))' '$(CURDIR)/build/wheel-test' $(PYTEST_ARGUMENTS)
 
 $(WHEEL_VENV)/requirements.txt: python/requirements.txt
 	@cmp -s $< $@ || { rm -rf '$(WHEEL_VENV)' && python3 -m venv '$(WHEEL_VENV)' && \
-	    '$(WHEEL_VENV)/bin/pip' install --quiet --disable-pip-version-check --requirement $<; }
+	    '$(WHEEL_VENV)/bin/pip' install --quiet --disable-pip-version-check "$$(grep ^uv== $<)" && \
+	    '$(WHEEL_VENV)/bin/uv' pip install --quiet --python '$(WHEEL_VENV)/bin/python' --requirement $<; }
 	@cp $< $@
 
 # For python/meson.build.

@@ -212,9 +212,10 @@ struct rescoldo_cancel_flag *rescoldo_cancel_flag_create(void);
 void rescoldo_cancel_flag_destroy(struct rescoldo_cancel_flag *flag);
 
 /* Calls that name the flag end with RESCOLDO_STATUS_CANCELLED before their next batch, until it is cleared.
- * Both may be called from a signal handler too. */
+ * All three may be called from a signal handler too. */
 void rescoldo_cancel_flag_set(struct rescoldo_cancel_flag *flag);
 void rescoldo_cancel_flag_clear(struct rescoldo_cancel_flag *flag);
+int rescoldo_cancel_flag_is_set(const struct rescoldo_cancel_flag *flag); /* 0 or 1; 0 for NULL */
 
 /* The clock of deadlines: monotonic, nanoseconds since an arbitrary start. */
 uint64_t rescoldo_clock_nanoseconds(void);

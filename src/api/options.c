@@ -93,6 +93,10 @@ void rescoldo_cancel_flag_clear(struct rescoldo_cancel_flag *flag) {
         atomic_store(&flag->set, false);
 }
 
+int rescoldo_cancel_flag_is_set(const struct rescoldo_cancel_flag *flag) {
+    return flag != NULL && atomic_load(&flag->set);
+}
+
 uint64_t rescoldo_clock_nanoseconds(void) {
     return clock_nanoseconds();
 }

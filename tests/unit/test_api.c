@@ -556,7 +556,9 @@ static void threads_share_a_model(void **state) {
     assert_int_equal(pthread_join(threads[0], NULL), 0);
     while (atomic_load(&workers[1].calls) == 0)
         sched_yield();
+    assert_false(rescoldo_cancel_flag_is_set(cancel));
     rescoldo_cancel_flag_set(cancel);
+    assert_true(rescoldo_cancel_flag_is_set(cancel) && !rescoldo_cancel_flag_is_set(NULL));
     assert_int_equal(pthread_join(threads[1], NULL), 0);
     assert_int_equal(workers[0].last, RESCOLDO_STATUS_OK);
     assert_int_equal(workers[1].last, RESCOLDO_STATUS_CANCELLED);

@@ -1,0 +1,49 @@
+"""rescoldo.bake: the file, progress, and every way to end it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import rescoldo
+from texts import PASSAGES, QUERIES
+
+
+def test_both_precisions(made_models, tmp_path):
+    embers = {precision: tmp_path / f"{precision}.ember" for precision in ("int8", "f32")}
+    for precision, ember in embers.items():
+        rescoldo.bake(made_models / "cross-encoder", ember, name="a-name", precision=precision)
+        reranker = rescoldo.Reranker(ember, verify=True)
+        assert (reranker.name, reranker.precision) == ("a-name", precision)
+        assert len(reranker.rank(QUERIES[0], PASSAGES)) == len(PASSAGES)
+    assert embers["int8"].stat().st_size < embers["f32"].stat().st_size
+
+
+def test_progress_is_told(made_models, tmp_path):
+    steps: list[tuple[str, int, int]] = []
+    rescoldo.bake(os.fspath(made_models / "cross-encoder"), tmp_path / "a.ember", progress=lambda *step: steps.append(step))
+    assert len({step for step, _, _ in steps}) > 1 and all(done <= total for _, done, total in steps)
+
+
+def test_an_ended_bake_leaves_nothing(made_models, tmp_path):
+    source, ember = made_models / "cross-encoder", tmp_path / "a.ember"
+    flag = rescoldo.CancelFlag()
+
+    def fail(*step: object) -> None:
+        raise KeyError("from the caller")
+
+    with pytest.raises(KeyError, match="from the caller"):
+        rescoldo.bake(source, ember, progress=fail)
+    with pytest.raises(rescoldo.CancelledError):
+        rescoldo.bake(source, ember, progress=lambda *step: flag.set(), cancel=flag)
+    with pytest.raises(TimeoutError):
+        rescoldo.bake(source, ember, timeout=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors(made_models, tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        rescoldo.bake(tmp_path / "absent", tmp_path / "a.ember")
+    with pytest.raises(ValueError, match="precision is 'int4', expected one of int8, f32"):
+        rescoldo.bake(made_models / "cross-encoder", tmp_path / "a.ember", precision="int4")
