@@ -58,7 +58,9 @@ def test_calls_run_without_the_gil_and_end_when_cancelled(reranker_ember, endles
     assert [type(error) for error in caught] == [rescoldo.CancelledError]
     with pytest.raises(rescoldo.CancelledError):
         reranker.rank(QUERIES[0], PASSAGES, cancel=flag)
+    assert flag.is_set()
     flag.clear()
+    assert not flag.is_set()
     assert len(reranker.rank(QUERIES[0], PASSAGES, cancel=flag)) == len(PASSAGES)
 
 
@@ -88,8 +90,8 @@ def test_an_interrupt_ends_a_long_call(reranker_ember, threads):
         import sys, rescoldo
         reranker = rescoldo.Reranker(sys.argv[1], threads=int(sys.argv[2]))
         documents = ["A passage that the model has to read again and again. " * 20] * 1_000_000
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             reranker.rank("Who reads this?", documents)
         except KeyboardInterrupt:
             print("interrupted", flush=True)

@@ -73,8 +73,10 @@ def test_long_documents(reranker_ember):
     assert left["truncated"] and left["character_end"] == len(text)
     windows = rescoldo.Reranker(reranker_ember, max_length=64, truncation="windows", window_stride=8).rank(QUERY, [text])[0]
     assert not windows["truncated"] and windows["raw_score"] >= cut["raw_score"]
-    with pytest.raises(rescoldo.LimitExceededError, match="passage 700: "):
-        rescoldo.Reranker(reranker_ember, truncation="none").rank(QUERY, ["Paris is far. " * 8] * 700 + [text])
+    for threads in (1, 2):
+        strict = rescoldo.Reranker(reranker_ember, truncation="none", threads=threads)
+        with pytest.raises(rescoldo.LimitExceededError, match="passage 700: "):
+            strict.rank(QUERY, ["Paris is far. " * 8] * 700 + [text])
 
 
 def test_an_embedder_ranks_by_cosine(embedder_ember):

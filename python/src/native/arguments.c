@@ -116,6 +116,12 @@ PyObject *native_cancel_flag_set(PyObject *module, PyObject *capsule) {
     Py_RETURN_NONE;
 }
 
+PyObject *native_cancel_flag_is_set(PyObject *module, PyObject *capsule) {
+    (void)module;
+    const struct rescoldo_cancel_flag *flag = PyCapsule_GetPointer(capsule, cancel_flag_name);
+    return flag != NULL ? PyBool_FromLong(rescoldo_cancel_flag_is_set(flag)) : NULL;
+}
+
 PyObject *native_cancel_flag_clear(PyObject *module, PyObject *capsule) {
     (void)module;
     struct rescoldo_cancel_flag *flag = PyCapsule_GetPointer(capsule, cancel_flag_name);

@@ -11,6 +11,8 @@ struct call {
     struct opened_model *model;
     struct rescoldo_session *session;
     struct rescoldo_call_options options;
+    Py_ssize_t first;                                 /* number of the first text in the caller's list */
+    const struct rescoldo_cancel_flag *caller_cancel; /* looked at between groups; NULL: none */
     struct texts texts;
 };
 
@@ -21,7 +23,7 @@ static size_t group_end(const struct texts *texts, size_t start) {
     return end;
 }
 
-/* Makes the number in "passage 3: ..." that of the whole list. */
+/* Makes the number in "passage 3: ..." that of the caller's list. */
 static void number_from(struct rescoldo_error *error, const char *what, size_t start) {
     char format[32], rest[sizeof error->message];
     size_t index;
@@ -42,10 +44,16 @@ static int run_groups(struct call *call, const char *what,
     while (start < call->texts.count) {
         size_t end = group_end(&call->texts, start);
         struct rescoldo_error error;
-        enum rescoldo_status status;
-        Py_BEGIN_ALLOW_THREADS status = run(call, target, start, end, &error);
-        Py_END_ALLOW_THREADS if (status != RESCOLDO_STATUS_OK) {
-            number_from(&error, what, start);
+        if (rescoldo_cancel_flag_is_set(call->caller_cancel)) {
+            error = (struct rescoldo_error){RESCOLDO_STATUS_CANCELLED, "the call was cancelled"};
+            (void)raise_error(&error);
+            return -1;
+        }
+        PyThreadState *thread = PyEval_SaveThread();
+        enum rescoldo_status status = run(call, target, start, end, &error);
+        PyEval_RestoreThread(thread);
+        if (status != RESCOLDO_STATUS_OK) {
+            number_from(&error, what, (size_t)call->first + start);
             (void)raise_error(&error);
             return -1;
         }
@@ -56,13 +64,20 @@ static int run_groups(struct call *call, const char *what,
     return 0;
 }
 
+/* cancel is the caller's, stop that of a call which is one of several on as many threads; both may be None.
+ */
 static int begin(struct call *call, PyObject *capsule, PyObject *iterable, const char *what,
-                 PyObject *timeout, PyObject *cancel) {
+                 PyObject *timeout, PyObject *cancel, PyObject *stop) {
     call->options.size = sizeof call->options;
     call->model = model_of(capsule);
     if (call->model == NULL || take_timeout(timeout, &call->options.deadline_nanoseconds) != 0 ||
-        take_cancel_flag(cancel, &call->options.cancel) != 0 || take_texts(iterable, what, &call->texts) != 0)
+        take_cancel_flag(cancel, &call->caller_cancel) != 0 ||
+        take_cancel_flag(stop, &call->options.cancel) != 0 || take_texts(iterable, what, &call->texts) != 0)
         return -1;
+    if (call->options.cancel == NULL) {
+        call->options.cancel = call->caller_cancel;
+        call->caller_cancel = NULL;
+    }
     call->session = take_session(call->model);
     if (call->session == NULL)
         release_texts(&call->texts);
@@ -105,16 +120,16 @@ static PyObject *list_of_results(const struct rescoldo_result *results, size_t c
 
 PyObject *native_rerank(PyObject *module, PyObject *arguments) {
     (void)module;
-    PyObject *capsule, *query, *passages, *timeout, *cancel;
+    PyObject *capsule, *query, *passages, *timeout, *cancel, *stop;
     struct call call = {0};
-    if (!PyArg_ParseTuple(arguments, "OOOIIIIIIOO", &capsule, &query, &passages, &call.options.max_length,
+    if (!PyArg_ParseTuple(arguments, "OOOIIIIIIOOOn", &capsule, &query, &passages, &call.options.max_length,
                           &call.options.truncation, &call.options.truncation_direction,
                           &call.options.max_passage_tokens, &call.options.window_stride,
-                          &call.options.max_windows, &timeout, &cancel))
+                          &call.options.max_windows, &timeout, &cancel, &stop, &call.first))
         return NULL;
     struct rerank_target target = {0};
     if (take_text(query, "query", &target.query) != 0 ||
-        begin(&call, capsule, passages, "documents", timeout, cancel) != 0)
+        begin(&call, capsule, passages, "documents", timeout, cancel, stop) != 0)
         return NULL;
     call.options.order = RESCOLDO_ORDER_GIVEN;
     PyObject *list = NULL;
@@ -178,11 +193,12 @@ static PyObject *embed_call(struct call *call) {
 
 PyObject *native_embed(PyObject *module, PyObject *arguments) {
     (void)module;
-    PyObject *capsule, *texts, *timeout, *cancel;
+    PyObject *capsule, *texts, *timeout, *cancel, *stop;
     struct call call = {0};
-    if (!PyArg_ParseTuple(arguments, "OOIIIOO", &capsule, &texts, &call.options.max_length,
-                          &call.options.truncation, &call.options.truncation_direction, &timeout, &cancel) ||
-        begin(&call, capsule, texts, "sentences", timeout, cancel) != 0)
+    if (!PyArg_ParseTuple(arguments, "OOIIIOOOn", &capsule, &texts, &call.options.max_length,
+                          &call.options.truncation, &call.options.truncation_direction, &timeout, &cancel,
+                          &stop, &call.first) ||
+        begin(&call, capsule, texts, "sentences", timeout, cancel, stop) != 0)
         return NULL;
     PyObject *result = embed_call(&call);
     end(&call);
@@ -210,9 +226,10 @@ static PyObject *tokenize(const struct opened_model *model, struct rescoldo_sess
         return PyErr_NoMemory();
     struct rescoldo_tokens tokens = {.ids = ids, .type_ids = ids + capacity, .capacity = capacity};
     struct rescoldo_error error;
-    enum rescoldo_status status;
-    Py_BEGIN_ALLOW_THREADS status = rescoldo_tokenize(session, text, pair, options, &tokens, &error);
-    Py_END_ALLOW_THREADS PyObject *result = NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    enum rescoldo_status status = rescoldo_tokenize(session, text, pair, options, &tokens, &error);
+    PyEval_RestoreThread(thread);
+    PyObject *result = NULL;
     if (status != RESCOLDO_STATUS_OK)
         (void)raise_error(&error);
     else

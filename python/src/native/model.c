@@ -24,9 +24,10 @@ static void destroy_model(PyObject *capsule) {
 static enum rescoldo_status open_path(struct opened_model *model, const char *path,
                                       const struct rescoldo_model_options *options,
                                       struct rescoldo_error *error) {
-    enum rescoldo_status status;
-    Py_BEGIN_ALLOW_THREADS status = rescoldo_model_open(path, options, &model->model, error);
-    Py_END_ALLOW_THREADS model->info.size = sizeof model->info;
+    PyThreadState *thread = PyEval_SaveThread();
+    enum rescoldo_status status = rescoldo_model_open(path, options, &model->model, error);
+    PyEval_RestoreThread(thread);
+    model->info.size = sizeof model->info;
     return status == RESCOLDO_STATUS_OK ? rescoldo_model_describe(model->model, &model->info, error) : status;
 }
 

@@ -18,6 +18,7 @@ static PyMethodDef methods[] = {
     {"cancel_flag_create", native_cancel_flag_create, METH_NOARGS, NULL},
     {"cancel_flag_set", native_cancel_flag_set, METH_O, NULL},
     {"cancel_flag_clear", native_cancel_flag_clear, METH_O, NULL},
+    {"cancel_flag_is_set", native_cancel_flag_is_set, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

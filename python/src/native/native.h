@@ -44,6 +44,7 @@ int take_timeout(PyObject *seconds, uint64_t *deadline_nanoseconds);
 PyObject *native_cancel_flag_create(PyObject *module, PyObject *arguments);
 PyObject *native_cancel_flag_set(PyObject *module, PyObject *capsule);
 PyObject *native_cancel_flag_clear(PyObject *module, PyObject *capsule);
+PyObject *native_cancel_flag_is_set(PyObject *module, PyObject *capsule);
 
 /* ---- model.c ---- */
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from . import _native
 from ._errors import UnsupportedError
-from ._model import TRUNCATION_SIDES, TRUNCATIONS, CancelFlag, Model, TruncationSide, array_of, choice
+from ._model import TRUNCATION_SIDES, TRUNCATIONS, CancelFlag, Model, TruncationSide, array_of, choice, flag_of
 from ._reranker import as_list
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ class Embedder(Model):
         if prompt:
             texts = [prompt + text for text in texts]
 
-        def run(part: Sequence[str], flag: _native.CancelFlag | None) -> bytearray:
+        def run(part: Sequence[str], first: int, stop: _native.CancelFlag | None) -> bytearray:
             return _native.embed(
-                self._model, part, self._max_length, self._truncation, self._truncation_side, timeout, flag
+                self._model, part, self._max_length, self._truncation, self._truncation_side, timeout, flag_of(cancel), stop, first
             )[0]
 
-        data = bytearray().join(parts) if len(parts := self._over_threads(texts, run, cancel)) > 1 else parts[0]
+        data = bytearray().join(parts) if len(parts := self._over_threads(texts, run)) > 1 else parts[0]
         shape = (self._hidden_size,) if isinstance(sentences, str) else (len(texts), self._hidden_size)
         if convert_to_numpy:
             return array_of(data, shape)

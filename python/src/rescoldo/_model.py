@@ -47,6 +47,10 @@ class CancelFlag:
         """Calls that name this flag end with CancelledError."""
         _native.cancel_flag_set(self._flag)
 
+    def is_set(self) -> bool:
+        """Whether it is set."""
+        return _native.cancel_flag_is_set(self._flag)
+
     def clear(self) -> None:
         """The flag may be used again."""
         _native.cancel_flag_clear(self._flag)
@@ -178,22 +182,23 @@ class Model:
         return Tokens(*_native.tokenize(self._model, text, pair, self._max_length, TRUNCATIONS["longest_first"]))
 
     def _over_threads(
-        self,
-        texts: Sequence[str],
-        run: Callable[[Sequence[str], _native.CancelFlag | None], Part],
-        cancel: CancelFlag | None,
+        self, texts: Sequence[str], run: Callable[[Sequence[str], int, _native.CancelFlag | None], Part]
     ) -> list[Part]:
-        """run over the texts, in as many parts as there are threads to do them; the parts in order."""
+        """run(part, number of its first text, flag that ends it) in as many parts as there are threads, in order."""
         if self._threads == 1 or len(texts) < 2:
-            return [run(texts, flag_of(cancel))]
-        # An interrupt reaches this thread only; the parts end by a flag, which is the caller's where there is one.
-        stop = cancel if cancel is not None else CancelFlag()
+            return [run(texts, 0, None)]
+        # An interrupt reaches this thread only, and what one part raises the others do not know.
+        stop = CancelFlag()
         executor = self._get_executor()
-        futures = [executor.submit(run, texts[start:end], stop._flag) for start, end in _parts(texts, self._threads)]
+        futures: list[Future[Part]] = []
         try:
+            for start, end in _parts(texts, self._threads):
+                futures.append(executor.submit(run, texts[start:end], start, flag_of(stop)))
             return [future.result() for future in futures]
         except BaseException:
-            _end(futures, stop, clear=cancel is None)
+            stop.set()
+            for future in futures:
+                future.cancel()
             raise
 
     def _get_executor(self) -> Executor:
@@ -203,17 +208,6 @@ class Model:
 
             self._executor = (os.getpid(), ThreadPoolExecutor(self._threads, thread_name_prefix="rescoldo"))
         return self._executor[1]
-
-
-def _end(futures: list[Future[Part]], stop: CancelFlag, clear: bool) -> None:
-    from concurrent.futures import wait
-
-    for future in futures:
-        future.cancel()
-    # Only a flag of our own: the caller's may end other calls too.
-    if clear:
-        stop.set()
-    wait(futures)
 
 
 def _parts(texts: Sequence[str], count: int) -> Iterator[tuple[int, int]]:

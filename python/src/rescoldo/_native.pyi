@@ -2,7 +2,8 @@
 
 Truncation is 0 longest_first, 1 only_passage, 2 none, 3 windows; direction 0 right, 1 left; precision 0 int8, 1 f32; task
 1 rerank, 2 embed.
-timeout is in seconds from now. Every call of the library runs without the GIL.
+timeout is in seconds from now; stop is a second cancel flag, first the number of
+the first text for messages. Every call of the library runs without the GIL.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,6 +35,8 @@ def rerank(
     max_windows: int,
     timeout: float | None,
     cancel: CancelFlag | None,
+    stop: CancelFlag | None,
+    first: int,
     /,
 ) -> list[Result]: ...
 def embed(
@@ -44,6 +47,8 @@ def embed(
     direction: int,
     timeout: float | None,
     cancel: CancelFlag | None,
+    stop: CancelFlag | None,
+    first: int,
     /,
 ) -> tuple[bytearray, list[EmbeddingInfo]]: ...
 def tokenize(
@@ -62,3 +67,4 @@ def bake(
 def cancel_flag_create() -> CancelFlag: ...
 def cancel_flag_set(flag: CancelFlag, /) -> None: ...
 def cancel_flag_clear(flag: CancelFlag, /) -> None: ...
+def cancel_flag_is_set(flag: CancelFlag, /) -> bool: ...

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from . import _native
-from ._model import TRUNCATION_SIDES, TRUNCATIONS, CancelFlag, Model, Truncation, TruncationSide, array_of, choice
+from ._model import TRUNCATION_SIDES, TRUNCATIONS, CancelFlag, Model, Truncation, TruncationSide, array_of, choice, flag_of
 
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
@@ -93,13 +93,14 @@ class Reranker(Model):
     def _score(
         self, query: str, documents: Sequence[str], timeout: float | None, cancel: CancelFlag | None
     ) -> list[_native.Result]:
-        def run(part: Sequence[str], flag: _native.CancelFlag | None) -> list[_native.Result]:
+        def run(part: Sequence[str], first: int, stop: _native.CancelFlag | None) -> list[_native.Result]:
             return _native.rerank(
                 self._model, query, part, self._max_length, self._truncation, self._truncation_side,
-                self._max_passage_tokens, self._window_stride, self._max_windows, timeout, flag,
+                self._max_passage_tokens, self._window_stride, self._max_windows, timeout,
+                flag_of(cancel), stop, first,
             )
 
-        parts = self._over_threads(documents, run, cancel)
+        parts = self._over_threads(documents, run)
         return parts[0] if len(parts) == 1 else [result for part in parts for result in part]
 
     def rank(

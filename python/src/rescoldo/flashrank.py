@@ -11,6 +11,7 @@ from then on. Libraries that import flashrank themselves (LangChain, LlamaIndex)
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -216,8 +217,10 @@ def _bake(
                     if stale != ember:
                         stale.unlink(missing_ok=True)
             return _open_ember(ember, max_length, threads)
-    except PermissionError as error:
-        raise PermissionError(
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise OSError(
             error.errno, f"{error.strerror}; the ember of {name} is written there once: pass ember_dir, or make it "
             "beforehand where the folder can be written", error.filename
         ) from error
