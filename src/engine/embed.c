@@ -1,10 +1,27 @@
 #include "engine/request.h"
 
-void embed_take(struct request *request, const struct sequence_owner *owner, const float *output) {
+#include <stdlib.h>
+
+void embed_take(struct request *request, const struct sequence_owner *owner, uint32_t tokens,
+                const float *output, const float *rows) {
     size_t size = request->model->shape.hidden_size;
+    if (request->options.token_embeddings != NULL)
+        memcpy(request->options.token_embeddings[owner->index], rows, tokens * size * sizeof *rows);
     float *target = request->input.embeddings + owner->index * size;
     for (size_t i = 0; i < size; i++)
         target[i] = output[i];
+}
+
+/* Two special tokens and at most max_length in all: the product cannot wrap. */
+static enum status make_room_for_rows(struct request *request, size_t index, size_t tokens,
+                                      struct error *error) {
+    float **rows = request->options.token_embeddings;
+    if (rows == NULL)
+        return STATUS_OK;
+    rows[index] = malloc(tokens * request->model->shape.hidden_size * sizeof **rows);
+    if (rows[index] == NULL)
+        return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the embeddings of %zu tokens", tokens);
+    return STATUS_OK;
 }
 
 enum status embed_plan_text(struct request *request, size_t index, struct error *error) {
@@ -32,5 +49,5 @@ enum status embed_plan_text(struct request *request, size_t index, struct error 
         .character_end = span.character_end,
     };
     request->text = (struct request_text){.end = 1, .part = read};
-    return STATUS_OK;
+    return make_room_for_rows(request, index, info->tokens, error);
 }

@@ -297,8 +297,22 @@ static void run_layer_f32(struct encoder *encoder, const struct layer_pass *pass
     kernels->normalize_f32(&norm, encoder->addend, pass->rows, encoder->residual);
 }
 
+const float *encoder_rows(const struct encoder *encoder) {
+    return encoder->residual;
+}
+
+/* Do all rows of the last layer count, or those of [CLS] alone? */
+static bool needs_all_rows(const struct model *model, const struct sequence *sequences, size_t count) {
+    if (model->kind != MODEL_EMBEDDER || model->pooling == POOLING_MEAN)
+        return model->kind == MODEL_EMBEDDER;
+    for (size_t s = 0; s < count; s++)
+        if (sequences[s].all_rows)
+            return true;
+    return false;
+}
+
 static void write_outputs(struct encoder *encoder, const struct sequence *sequences, size_t count,
-                          float *outputs) {
+                          bool all_rows, float *outputs) {
     const struct model *model = encoder->model;
     size_t hidden_size = model->shape.hidden_size;
     if (model->kind == MODEL_CROSS_ENCODER) {
@@ -314,7 +328,7 @@ static void write_outputs(struct encoder *encoder, const struct sequence *sequen
         pool_mean(rows, pooled_rows, hidden_size, outputs + s * hidden_size);
         if (model->normalize && !sequences[s].unnormalized)
             normalize_l2(outputs + s * hidden_size, hidden_size);
-        rows += pooled_rows * hidden_size;
+        rows += (all_rows ? sequences[s].count : 1) * hidden_size;
     }
 }
 
@@ -325,14 +339,14 @@ enum status encoder_run(struct encoder *encoder, const struct sequence *sequence
     enum status status = check_sequences(encoder, sequences, count, &tokens, error);
     if (status != STATUS_OK)
         return status;
-    bool needs_all_rows = model->kind == MODEL_EMBEDDER && model->pooling == POOLING_MEAN;
+    bool all_rows = needs_all_rows(model, sequences, count);
     embed(encoder, sequences, count);
     if (model->precision == PRECISION_INT8)
         encoder->kernels->quantize(encoder->residual, model->shape.hidden_size, tokens,
                                    &model->layers[0].query_key_value.transform, &encoder->hidden,
                                    encoder->scratch);
     for (uint32_t l = 0; l < model->shape.layers; l++) {
-        bool first_rows_only = !needs_all_rows && l + 1 == model->shape.layers;
+        bool first_rows_only = !all_rows && l + 1 == model->shape.layers;
         struct layer_pass pass = {
             .layer = &model->layers[l],
             .index = l,
@@ -347,6 +361,6 @@ enum status encoder_run(struct encoder *encoder, const struct sequence *sequence
         else
             run_layer_f32(encoder, &pass);
     }
-    write_outputs(encoder, sequences, count, outputs);
+    write_outputs(encoder, sequences, count, all_rows, outputs);
     return STATUS_OK;
 }

@@ -17,6 +17,7 @@ struct sequence {
     uint32_t count;         /* 1 to the model's max_positions */
     uint32_t first_segment; /* tokens with segment id 0; the rest has 1 */
     bool unnormalized;      /* the vector as pooled, also where the model says to normalize it */
+    bool all_rows;          /* encoder_rows is asked for */
 };
 
 /* The working memory of one thread: one arena sized for max_batch_tokens tokens; a forward pass allocates
@@ -54,5 +55,9 @@ void encoder_observe(struct encoder *encoder, const struct encoder_observer *obs
  * outside the vocabulary. */
 MUST_CHECK enum status encoder_run(struct encoder *encoder, const struct sequence *sequences, size_t count,
                                    float *outputs, struct error *error);
+
+/* After a run in which a sequence had all_rows: the last layer's rows of all tokens of all sequences,
+ * [tokens][hidden_size], valid until the next run. */
+const float *encoder_rows(const struct encoder *encoder);
 
 #endif

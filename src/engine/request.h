@@ -126,6 +126,8 @@ MUST_CHECK enum status embed_plan_text(struct request *request, size_t index, st
 /* Takes the output of one sequence of `tokens` tokens. */
 void rerank_take(struct request *request, const struct sequence_owner *owner, uint32_t tokens,
                  const float *output);
-void embed_take(struct request *request, const struct sequence_owner *owner, const float *output);
+/* rows: those of its tokens, where the options ask for them. */
+void embed_take(struct request *request, const struct sequence_owner *owner, uint32_t tokens,
+                const float *output, const float *rows);
 
 #endif

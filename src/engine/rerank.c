@@ -56,6 +56,10 @@ static enum status add_query_alone(struct request *request, struct error *error)
 }
 
 enum status rerank_add_query(struct request *request, struct error *error) {
+    if (request->options.queries != NULL && request->model->kind == MODEL_CROSS_ENCODER)
+        return STATUS_OK;
+    if (request->options.queries != NULL)
+        return error_set(error, STATUS_UNSUPPORTED, "an embedder takes one query for all passages");
     enum status status = request_encode(request, request->input.query, 0, &request->query, error);
     if (status == STATUS_OK && request->model->kind == MODEL_EMBEDDER)
         status = add_query_alone(request, error);
@@ -146,8 +150,12 @@ static size_t passage_max_tokens(const struct request *request) {
 enum status rerank_plan_passage(struct request *request, size_t index, struct error *error) {
     struct passage_score *score = &request->input.scores[index];
     *score = (struct passage_score){.raw = -INFINITY};
-    enum status status = request_encode(request, request->input.texts[index], passage_max_tokens(request),
-                                        &request->tokens, error);
+    enum status status = STATUS_OK;
+    if (request->options.queries != NULL)
+        status = request_encode(request, request->options.queries[index], 0, &request->query, error);
+    if (status == STATUS_OK)
+        status = request_encode(request, request->input.texts[index], passage_max_tokens(request),
+                                &request->tokens, error);
     if (status != STATUS_OK)
         return status;
     struct window part = passage_part(request);

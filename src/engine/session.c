@@ -97,7 +97,9 @@ bool session_add(struct session *session, struct request *request) {
     if (ids == NULL)
         return false;
     memcpy(ids, sequence_queue_front_ids(&request->ready), sequence->count * sizeof *ids);
-    session->batch.sequences[session->batch.count - 1].unnormalized = request->options.unnormalized;
+    struct sequence *added = &session->batch.sequences[session->batch.count - 1];
+    added->unnormalized = request->options.unnormalized;
+    added->all_rows = request->options.token_embeddings != NULL;
     session->owners[session->batch.count - 1] = (struct batch_owner){request, sequence->owner};
     sequence_queue_pop(&request->ready);
     return true;
@@ -117,6 +119,7 @@ static uint64_t share_of_time(const struct session *session, uint32_t tokens) {
 }
 
 void session_deliver(struct session *session) {
+    const float *rows = encoder_rows(session->encoder);
     for (size_t i = 0; i < session->batch.count; i++) {
         struct request *request = session->owners[i].request;
         uint32_t tokens = session->batch.sequences[i].count;
@@ -127,7 +130,8 @@ void session_deliver(struct session *session) {
         if (request->input.kind == REQUEST_RERANK)
             rerank_take(request, &session->owners[i].owner, tokens, output);
         else
-            embed_take(request, &session->owners[i].owner, output);
+            embed_take(request, &session->owners[i].owner, tokens, output, rows);
+        rows += (size_t)tokens * session->model->shape.hidden_size;
     }
     batch_clear(&session->batch);
 }

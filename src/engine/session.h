@@ -56,6 +56,11 @@ struct call_options {
     /* At most so many windows of a passage are scored, the first ones (the last ones with TRUNCATION_LEFT);
      * leaving some out counts as truncated. 0: all. */
     uint32_t max_windows;
+    /* Rerank with a cross-encoder: a query for each passage, [passage_count], in place of the one query. */
+    const struct bytes *queries;
+    /* Embed, when not NULL: [text_count]; each becomes the last layer's rows of that text's tokens,
+     * [tokens][hidden_size], which the caller frees, also after an error. */
+    float **token_embeddings;
     /* Embed: the vectors as pooled, also where the model says to normalize them. */
     bool unnormalized;
     const atomic_bool *cancel;     /* looked at before each chunk: STATUS_CANCELLED */

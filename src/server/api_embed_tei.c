@@ -1,6 +1,7 @@
 /* The embedding dialects of text-embeddings-inference: /embed, {inputs: text or [text], normalize?,
- * truncate?, truncation_direction?, dimensions?} to one array of vectors, and /similarity, {inputs:
- * {source_sentence, sentences}, parameters?} to one array of cosines. */
+ * truncate?, truncation_direction?, dimensions?} to one array of vectors; /embed_all, to an array of the
+ * vectors of each text's tokens; /similarity, {inputs: {source_sentence, sentences}, parameters?} to one
+ * array of cosines. */
 #include "engine/heads.h"
 #include "server/dialects.h"
 #include "server/reply_fields.h"
@@ -39,6 +40,44 @@ const struct dialect dialect_embed_tei = {.name = "embed_tei",
                                           .error_form = API_ERROR_TEI,
                                           .read = read_embed,
                                           .write = write_embed};
+
+/* --- embed_all: the vectors of all tokens --- */
+
+/* A vector for each token: a thousand texts would be gigabytes of JSON. */
+#define EMBED_ALL_MAX_TEXTS 32u
+
+static int read_embed_all(const struct service *service, struct work *work, struct api_error *error) {
+    if (tei_read_inputs(service, work, error) != 0)
+        return -1;
+    if (work->text_count > EMBED_ALL_MAX_TEXTS)
+        return api_refuse_field(error, "inputs", "inputs holds %zu texts, at most %u get a vector per token",
+                                work->text_count, EMBED_ALL_MAX_TEXTS);
+    work->token_embeddings = calloc(work->text_count, sizeof *work->token_embeddings);
+    if (work->token_embeddings == NULL)
+        return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+    work->options.token_embeddings = work->token_embeddings;
+    return 0;
+}
+
+static void write_embed_all(const struct service *service, const struct work *work, const char *request_id,
+                            struct json_writer *writer) {
+    size_t size = service->model->shape.hidden_size;
+    (void)request_id;
+    json_begin_array(writer);
+    for (size_t i = 0; i < work->text_count; i++) {
+        json_begin_array(writer);
+        for (size_t token = 0; token < work->infos[i].tokens; token++)
+            reply_embedding(work->token_embeddings[i] + token * size, size, EMBEDDING_FLOAT, writer);
+        json_end_array(writer);
+    }
+    json_end_array(writer);
+}
+
+const struct dialect dialect_embed_all = {.name = "embed_all",
+                                          .kind = WORK_EMBED,
+                                          .error_form = API_ERROR_TEI,
+                                          .read = read_embed_all,
+                                          .write = write_embed_all};
 
 /* --- similarity: the source sentence is the first text --- */
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "engine/request.h"
 #include "server/process_statistics.h"
 
 #include <time.h>
@@ -19,21 +20,11 @@ static void finish(struct reply *reply, const struct json_writer *writer) {
         reply_set_error(reply, &error);
 }
 
-static void member_text(struct json_writer *writer, const char *name, const char *value) {
-    json_key(writer, name);
-    json_text_of_string(writer, value);
-}
-
-static void member_unsigned(struct json_writer *writer, const char *name, uint64_t value) {
-    json_key(writer, name);
-    json_unsigned(writer, value);
-}
-
 static void answer_status(struct reply *reply, int http_status, const char *status) {
     begin(reply, http_status);
     struct json_writer writer = json_writer_to(&reply->body);
     json_begin_object(&writer);
-    member_text(&writer, "status", status);
+    json_string_member(&writer, "status", status);
     json_end_object(&writer);
     finish(reply, &writer);
 }
@@ -52,8 +43,8 @@ void page_health(struct server_state *state, struct reply *reply) {
     begin(reply, state->draining ? 503 : 200);
     struct json_writer writer = json_writer_to(&reply->body);
     json_begin_object(&writer);
-    member_text(&writer, "status", state->draining ? "draining" : "ok");
-    member_unsigned(&writer, "unix", (uint64_t)time(NULL));
+    json_string_member(&writer, "status", state->draining ? "draining" : "ok");
+    json_unsigned_member(&writer, "unix", (uint64_t)time(NULL));
     json_end_object(&writer);
     finish(reply, &writer);
 }
@@ -63,14 +54,14 @@ void page_models(struct server_state *state, struct reply *reply) {
     begin(reply, 200);
     struct json_writer writer = json_writer_to(&reply->body);
     json_begin_object(&writer);
-    member_text(&writer, "object", "list");
+    json_string_member(&writer, "object", "list");
     json_key(&writer, "data");
     json_begin_array(&writer);
     json_begin_object(&writer);
-    member_text(&writer, "id", state->service.model->name);
-    member_text(&writer, "object", "model");
-    member_unsigned(&writer, "created", (uint64_t)state->started_unix_seconds);
-    member_text(&writer, "owned_by", "infinity");
+    json_string_member(&writer, "id", state->service.model->name);
+    json_string_member(&writer, "object", "model");
+    json_unsigned_member(&writer, "created", (uint64_t)state->started_unix_seconds);
+    json_string_member(&writer, "owned_by", "infinity");
     json_key(&writer, "stats");
     json_begin_object(&writer);
     json_end_object(&writer);
@@ -84,7 +75,8 @@ static void write_limits(const struct limits *limits, struct json_writer *writer
     json_key(writer, "limits");
     json_begin_object(writer);
     for (size_t i = 0; i < limit_description_count; i++)
-        member_unsigned(writer, limit_descriptions[i].name, limit_value_of(limits, &limit_descriptions[i]));
+        json_unsigned_member(writer, limit_descriptions[i].name,
+                             limit_value_of(limits, &limit_descriptions[i]));
     json_end_object(writer);
 }
 
@@ -92,35 +84,80 @@ static void write_memory(const struct server_state *state, struct json_writer *w
     struct process_statistics statistics = process_statistics_read(state->statistics_descriptor);
     json_key(writer, "memory");
     json_begin_object(writer);
-    member_unsigned(writer, "model_bytes", state->service.model->mapping.bytes.size);
-    member_unsigned(writer, "session_bytes", session_memory(state->session));
-    member_unsigned(writer, "bodies_in_flight_bytes", state->body_bytes);
-    member_unsigned(writer, "resident_bytes", statistics.resident_bytes);
+    json_unsigned_member(writer, "model_bytes", state->service.model->mapping.bytes.size);
+    json_unsigned_member(writer, "session_bytes", session_memory(state->session));
+    json_unsigned_member(writer, "bodies_in_flight_bytes", state->body_bytes);
+    json_unsigned_member(writer, "resident_bytes", statistics.resident_bytes);
     json_end_object(writer);
 }
 
 static void write_model(const struct model *model, struct json_writer *writer) {
     json_key(writer, "model");
     json_begin_object(writer);
-    member_text(writer, "name", model->name);
-    member_text(writer, "kind", model_kind_name(model->kind));
-    member_text(writer, "precision", precision_name(model->precision));
-    member_unsigned(writer, "max_length", model->max_length);
-    member_unsigned(writer, "layers", model->shape.layers);
-    member_unsigned(writer, "hidden_size", model->shape.hidden_size);
+    json_string_member(writer, "name", model->name);
+    json_string_member(writer, "kind", model_kind_name(model->kind));
+    json_string_member(writer, "precision", precision_name(model->precision));
+    json_unsigned_member(writer, "max_length", model->max_length);
+    json_unsigned_member(writer, "layers", model->shape.layers);
+    json_unsigned_member(writer, "hidden_size", model->shape.hidden_size);
     if (model->kind == MODEL_EMBEDDER)
-        member_text(writer, "pooling", pooling_name(model->pooling));
+        json_string_member(writer, "pooling", pooling_name(model->pooling));
     json_end_object(writer);
+}
+
+/* The main task, as text-embeddings-inference names it; its clients look at the first key. */
+static void write_task(const struct model *model, struct json_writer *writer) {
+    json_key(writer, "model_type");
+    json_begin_object(writer);
+    json_key(writer, model->kind == MODEL_EMBEDDER ? "embedding" : "reranker");
+    json_begin_object(writer);
+    if (model->kind == MODEL_EMBEDDER) {
+        json_string_member(writer, "pooling", pooling_name(model->pooling));
+    } else {
+        json_key(writer, "id2label");
+        json_begin_object(writer);
+        json_string_member(writer, "0", "LABEL_0");
+        json_end_object(writer);
+        json_key(writer, "label2id");
+        json_begin_object(writer);
+        json_unsigned_member(writer, "LABEL_0", 0);
+        json_end_object(writer);
+    }
+    json_end_object(writer);
+    json_end_object(writer);
+}
+
+/* What clients of text-embeddings-inference read of /info, all of it required by some. */
+static void write_tei_info(const struct server_state *state, struct json_writer *writer) {
+    static const char *const unknown[] = {"model_sha", "max_batch_requests", "sha", "docker_label"};
+    const struct model *model = state->service.model;
+    const struct limits *limits = &state->limits;
+    bool embeds = model->kind == MODEL_EMBEDDER;
+    json_string_member(writer, "model_id", model->name);
+    json_string_member(writer, "served_model_name", model->name);
+    json_string_member(writer, "model_dtype", precision_name(model->precision));
+    write_task(model, writer);
+    json_unsigned_member(writer, "max_concurrent_requests", limits->max_queued_requests);
+    json_unsigned_member(writer, "max_input_length", model->max_length);
+    json_unsigned_member(writer, "max_batch_tokens", session_max_batch_tokens(state->session));
+    json_unsigned_member(writer, "max_client_batch_size", embeds ? limits->max_inputs : limits->max_passages);
+    json_bool_member(writer, "auto_truncate", true);
+    json_unsigned_member(writer, "tokenization_workers", 1);
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        json_key(writer, unknown[i]);
+        json_null_value(writer);
+    }
 }
 
 void page_info(struct server_state *state, struct reply *reply) {
     begin(reply, 200);
     struct json_writer writer = json_writer_to(&reply->body);
     json_begin_object(&writer);
-    member_text(&writer, "name", "rescoldo");
-    member_text(&writer, "version", RESCOLDO_VERSION);
+    json_string_member(&writer, "name", "rescoldo");
+    json_string_member(&writer, "version", RESCOLDO_VERSION);
     write_model(state->service.model, &writer);
-    member_text(&writer, "isa", session_kernels(state->session)->name);
+    write_tei_info(state, &writer);
+    json_string_member(&writer, "isa", session_kernels(state->session)->name);
     json_key(&writer, "sandbox");
     sandbox_write(&state->sandbox, &writer);
     json_key(&writer, "uptime_seconds");

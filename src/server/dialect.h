@@ -39,10 +39,11 @@ enum embedding_type {
 
 /* One request's work: filled by a dialect's read, computed by work_compute, written by its write. */
 struct work {
-    json_t *document;    /* owned; texts are borrowed from it */
-    json_t *made;        /* owned: an array of texts that were joined from several of its fields, or NULL */
-    struct bytes query;  /* of WORK_RERANK */
-    struct bytes *texts; /* owned, [text_count]: passages, or texts to embed */
+    json_t *document;      /* owned; texts are borrowed from it */
+    json_t *made;          /* owned: an array of texts that were joined from several of its fields, or NULL */
+    struct bytes query;    /* of WORK_RERANK */
+    struct bytes *texts;   /* owned, [text_count]: passages, or texts to embed */
+    struct bytes *queries; /* owned, [text_count]: options.queries, or NULL */
     size_t text_count;
     struct call_options options; /* filled by the dialect; cancel and deadline are set by the scheduler */
 
@@ -51,6 +52,7 @@ struct work {
     bool return_documents;
     bool documents_as_strings;
     bool raw_scores;
+    bool single;              /* one text that was not in an array */
     bool normalize;           /* every embedding, even when the model does not */
     unsigned embedding_types; /* enum embedding_type; 0: the dialect's standard */
 
@@ -59,6 +61,7 @@ struct work {
     size_t *order;                /* WORK_RERANK: [text_count], best first */
     float *embeddings;            /* WORK_EMBED: [text_count][hidden_size] */
     struct embedding_info *infos; /* WORK_EMBED: [text_count] */
+    float **token_embeddings;     /* options.token_embeddings, [text_count], or NULL */
     struct buffer other;          /* WORK_OTHER: what compute leaves for write */
     struct call_usage usage;
 };

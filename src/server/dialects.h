@@ -14,6 +14,8 @@ extern const struct dialect dialect_rerank_flashrank, dialect_rerank_nvidia;
 /* OpenAI, Voyage, Jina, Mixedbread, vLLM, infinity */
 extern const struct dialect dialect_embeddings;
 extern const struct dialect dialect_embed_cohere_v1, dialect_embed_cohere_v2;
-extern const struct dialect dialect_embed_tei, dialect_similarity;
+extern const struct dialect dialect_embed_tei, dialect_embed_all, dialect_similarity;
+extern const struct dialect dialect_predict, dialect_main_task;
+extern const struct dialect dialect_tokenize, dialect_decode;
 
 #endif

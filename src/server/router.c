@@ -13,6 +13,7 @@
 #define RERANK_BARE                                                                                          \
     DIALECTS(&dialect_rerank_tei, &dialect_rerank_flashrank, &dialect_rerank_mixedbread,                     \
              &dialect_rerank_voyage, &dialect_rerank_pinecone, &dialect_rerank_bare)
+#define MAIN_TASK  DIALECTS(&dialect_rerank_tei, &dialect_main_task, &dialect_embed_tei)
 #define EMBEDDINGS DIALECTS(&dialect_embeddings)
 #define COHERE_V1  DIALECTS(&dialect_embed_cohere_v1)
 #define COHERE_V2  DIALECTS(&dialect_embed_cohere_v2)
@@ -36,6 +37,12 @@ const struct route routes[] = {
     {"/v1/v1/embed", COHERE_V1, NULL, false},
     {"/v1/v2/embed", COHERE_V2, NULL, false},
     {"/embed", DIALECTS(&dialect_embed_cohere_v2, &dialect_embed_tei), NULL, false},
+    {"/embed_all", DIALECTS(&dialect_embed_all), NULL, false},
+    {"/predict", DIALECTS(&dialect_predict), NULL, false},
+    {"/tokenize", DIALECTS(&dialect_tokenize), NULL, false},
+    {"/decode", DIALECTS(&dialect_decode), NULL, false},
+    {"/", MAIN_TASK, NULL, false},
+    {"/invocations", MAIN_TASK, NULL, false},
     {"/similarity", DIALECTS(&dialect_similarity), NULL, false},
     {"/livez", NULL, page_livez, true},
     {"/readyz", NULL, page_readyz, true},

@@ -91,6 +91,10 @@ void work_free(struct work *work) {
     free(work->order);
     free(work->embeddings);
     free(work->infos);
+    for (size_t i = 0; i < work->text_count && work->token_embeddings != NULL; i++)
+        free(work->token_embeddings[i]);
+    free(work->token_embeddings);
+    free(work->queries);
     buffer_free(&work->other);
     json_decref(work->made);
     json_decref(work->document);

@@ -82,6 +82,11 @@ MUST_CHECK enum status tokenizer_open(struct tokenizer *tokenizer, struct bytes 
 /* The piece of an id as UTF-8 (with its continuing prefix); empty for an id without one. */
 struct bytes tokenizer_piece(const struct tokenizer *tokenizer, uint32_t id);
 
+/* Appends the text of ids as the reference's WordPiece decoder writes it: pieces joined by spaces, continuing
+ * ones without, no space before . ? ! , and English contractions. */
+MUST_CHECK enum status tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                        bool skip_special_tokens, struct buffer *text, struct error *error);
+
 /* Where a token comes from in the original text; ends are exclusive. */
 struct encode_scratch;
 

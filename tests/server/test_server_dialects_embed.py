@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 import pytest
+import tokenizers
 
 TEXTS = ["A cat sits on the mat.", "", "Ein Hund schläft 🐕."]
 LONG = "alpha " * 400 + "omega " * 400
@@ -169,3 +170,109 @@ def test_tei_says_424_of_a_task_that_the_model_does_not_have(cross_encoder):
     assert refused(cross_encoder, "/v2/embed", 400, texts=["a"])["error"]["code"] == "unsupported_model"
     status, _, reply = cross_encoder.post("/embed", b"{")
     assert (status, set(reply)) == (400, {"error", "error_type"})
+
+
+# --- tokens: embed_all, tokenize, decode ---
+
+
+def test_tei_embed_all_means_to_the_embedding(embedder):
+    raw = ask(embedder, "/embed", inputs=TEXTS, normalize=False)
+    for vectors, vector, item in zip(
+        ask(embedder, "/embed_all", inputs=TEXTS), raw, ask(embedder, "/v1/embeddings", input=TEXTS)["data"]
+    ):
+        assert len(vectors) == item["tokens"]
+        assert np.mean(vectors, axis=0) == pytest.approx(np.array(vector), abs=1e-6)
+    assert refused(embedder, "/embed_all", 422, inputs=["a"] * 33)["error_type"] == "Validation"
+
+
+@pytest.fixture(scope="module")
+def library(all_minilm_directory):
+    tokenizer = tokenizers.Tokenizer.from_file(str(all_minilm_directory / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+SENTENCES = [*TEXTS, "Isn't it 3.5? It's 'so', we've said!", "don't (stop) [SEP] a...b https://x.org/a_b", "日本語 Ünïcödé"]
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_tei_tokenize_is_the_library(embedder, library, special):
+    reply = ask(embedder, "/tokenize", inputs=SENTENCES, add_special_tokens=special)
+    for text, tokens in zip(SENTENCES, reply):
+        encoding = library.encode(text, add_special_tokens=special)
+        assert [token["id"] for token in tokens] == encoding.ids
+        for token, piece, (start, stop), mask in zip(tokens, encoding.tokens, encoding.offsets, encoding.special_tokens_mask):
+            assert token["special"] == bool(mask)
+            if mask:
+                assert (token["text"], token["start"], token["stop"]) == (piece, None, None)
+            else:
+                assert (token["text"], token["start"], token["stop"]) == (text[start:stop], start, stop)
+    assert ask(embedder, "/tokenize", inputs="a cat") == ask(embedder, "/tokenize", inputs=["a cat"])
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_tei_decode_is_the_library(embedder, library, skip):
+    ids = [library.encode(text).ids for text in SENTENCES] + [list(range(start, start + 500)) for start in (0, 1000, 30000)]
+    expected = [library.decode(one, skip_special_tokens=skip) for one in ids]
+    assert ask(embedder, "/decode", ids=ids, skip_special_tokens=skip) == expected
+    assert ask(embedder, "/decode", ids=ids[3], skip_special_tokens=skip) == [expected[3]]
+    assert ask(embedder, "/decode", ids=[]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "word"),
+    [
+        ("/tokenize", {}, "inputs is missing"),
+        ("/tokenize", {"inputs": "a", "add_special_tokens": 1}, "add_special_tokens"),
+        ("/decode", {}, "ids"),
+        ("/decode", {"ids": [1, "a"]}, "ids"),
+        ("/decode", {"ids": [[1], 2]}, "a number"),
+        ("/decode", {"ids": [-1]}, "ids"),
+        ("/decode", {"ids": [30522]}, "30522"),
+    ],
+)
+def test_errors_about_tokens(embedder, path, body, word):
+    assert word in refused(embedder, path, 422, **body)["error"]
+
+
+def test_the_reply_of_tokenize_is_bounded(embedder):
+    assert "262144 tokens" in refused(embedder, "/tokenize", 422, inputs="a " * 300000)["error"]
+
+
+# --- the main task, info ---
+
+
+@pytest.mark.parametrize("path", ["/", "/invocations"])
+def test_the_main_task(embedder, cross_encoder, expected, path):
+    assert ask(embedder, path, inputs=TEXTS) == expected
+    assert ask(embedder, path, query="q", texts=["a"]) == ask(embedder, "/rerank", query="q", texts=["a"])
+    assert ask(cross_encoder, path, query="q", texts=["a"]) == ask(cross_encoder, "/rerank", query="q", texts=["a"])
+    assert ask(cross_encoder, path, inputs=["q", "a"]) == ask(cross_encoder, "/predict", inputs=["q", "a"])
+
+
+def test_tei_predict(embedder, cross_encoder):
+    pairs = [["q", "a"], ["another query", "b"], ["q", "c " * 600]]
+    reply = ask(cross_encoder, "/predict", inputs=pairs)
+    for (query, text), prediction in zip(pairs, reply):
+        score = ask(cross_encoder, "/rerank", query=query, texts=[text])[0]["score"]
+        assert prediction == [{"score": score, "label": "LABEL_0"}]
+        assert ask(cross_encoder, "/predict", inputs=[query, text]) == prediction
+    raw = ask(cross_encoder, "/predict", inputs=pairs, raw_scores=True)
+    assert raw[0][0]["score"] == ask(cross_encoder, "/rerank", query="q", texts=["a"], raw_scores=True)[0]["score"]
+    assert "pair" in refused(cross_encoder, "/predict", 422, inputs="a")["error"]
+    assert "inputs[1]" in refused(cross_encoder, "/predict", 422, inputs=[["a", "b"], ["c"]])["error"]
+    assert "passage 2" in refused(cross_encoder, "/predict", 422, inputs=pairs, truncate=False)["error"]
+    assert refused(embedder, "/predict", 424, inputs=["a", "b"])["error_type"] == "Backend"
+
+
+@pytest.mark.parametrize("kind", ["embedder", "cross_encoder"])
+def test_info_has_what_clients_of_tei_read(request, kind):
+    server = request.getfixturevalue(kind)
+    _, _, info = server.get("/info")
+    for name in (
+        "model_id", "model_dtype", "model_type", "max_concurrent_requests", "max_input_length", "max_batch_tokens",
+        "max_batch_requests", "max_client_batch_size", "tokenization_workers", "version", "sha", "docker_label",
+    ):  # fmt: skip
+        assert name in info
+    assert next(iter(info["model_type"])) == ("embedding" if kind == "embedder" else "reranker")
