@@ -147,9 +147,10 @@ def test_bodies_in_flight_are_bounded(start):
     assert server.post("/v1/rerank", SHORT)[0] == 200
 
 
-def drip(server, data: bytes) -> RawConnection:
+def drip(server, data: bytes, begin: bytes = b"") -> RawConnection:
     """Sends a byte at a time until the server has had enough; the connection then holds its last words."""
     connection = RawConnection(server)
+    connection.send(begin)
     for byte in data:
         try:
             connection.send(bytes([byte]))
@@ -181,7 +182,7 @@ def test_slow_drip_of_a_body(start):
     with RawConnection(server) as whole:
         whole.send(head)
         assert whole.read_reply().status == 408
-    with drip(server, head + b" " * 1000) as connection:
+    with drip(server, b" " * 1000, head) as connection:
         assert connection.read_reply().status == 408
         assert connection.is_closed()
 

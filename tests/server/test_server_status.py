@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import subprocess
 
 import pytest
+from running_server import WAIT_SECONDS
 
 SECRET = "a text that no log may hold"
 
@@ -121,3 +123,41 @@ def test_the_documented_limits_are_the_servers(embedder):
     text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
     documented = {name: int(value) for name, value in re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE)}
     assert documented == embedder.get("/info")[2]["limits"]
+
+
+def test_requests_may_be_logged_elsewhere(start, tmp_path):
+    file = tmp_path / "access.log"
+    file.write_text("kept\n")
+    server = start("--access-log", str(file))
+    server.post("/v1/rerank", {"query": "q", "documents": ["b " * 600]}, {"X-Request-Id": "one"})
+    server.close()
+    kept, line = file.read_text().splitlines()
+    entry = json.loads(line)
+    assert kept == "kept"
+    assert (entry["event"], entry["request_id"], entry["route"], entry["truncated"]) == ("request", "one", "/v1/rerank", 1)
+    assert not any('"request"' in line for line in server.lines)
+    assert any('"drain"' in line for line in server.lines)
+
+
+def test_requests_on_standard_output(start):
+    server = start("--access-log", "stdout")
+    server.get("/nowhere")
+    server.terminate()
+    assert json.loads(server.process.stdout.read())["status"] == 404
+
+
+def test_requests_that_nobody_wants_logged(start):
+    server = start("--access-log", "none")
+    server.get("/nowhere")
+    server.close()
+    assert not any('"request"' in line for line in server.lines)
+    assert server.process.returncode == 0
+
+
+def test_an_access_log_that_cannot_be(rescoldo, cross_encoder_ember):
+    result = subprocess.run(
+        [rescoldo, "serve", "--model", cross_encoder_ember, "--access-log", "/nonexistent/log"],
+        capture_output=True, timeout=WAIT_SECONDS, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert b"/nonexistent/log" in result.stderr
