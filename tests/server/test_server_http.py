@@ -214,7 +214,7 @@ def test_byte_by_byte(server):
 
 def test_what_is_not_there(server):
     with RawConnection(server) as connection:
-        for path in ("/", "/v1", "/v1/reran", "/v1/rerankk", "/V1/RERANK", "/livez/x", "/%6civez", "//livez", "*"):
+        for path in ("/x", "/v1", "/v1/reran", "/v1/rerankk", "/V1/RERANK", "/livez/x", "/%6civez", "//livez", "*"):
             connection.send(get(path) if path != "*" else get("*", method="OPTIONS"))
             assert connection.read_reply().status == 404
         connection.send(post("/nowhere", SMALL))
