@@ -80,12 +80,14 @@ def hub():
 def fetch(hub: Hub, tmp_path: pathlib.Path):
     """Runs models/fetch for the model `tiny` of a catalogue of its own; returns the finished process."""
 
-    def run(name: str = "tiny", endpoint: str = "", sha256: str = "") -> subprocess.CompletedProcess[str]:
+    def run(name: str = "tiny", endpoint: str = "", sha256: str = "", pinned: bool = True) -> subprocess.CompletedProcess[str]:
         catalogue = tmp_path / "catalogue.json"
         files = [
             {"path": "config.json", "sha256": hashlib.sha256(CONFIG).hexdigest()},
             {"path": "model.safetensors", "sha256": sha256 or hashlib.sha256(CONTENT).hexdigest()},
         ]
+        if not pinned:
+            del files[1]["sha256"]
         sources = [{"type": "hub", "repository": "someone/tiny", "revision": REVISION}]
         catalogue.write_text(json.dumps({"models": [{"name": "tiny", "files": files, "sources": sources}]}))
         environment = os.environ | {"CATALOGUE": str(catalogue), "HF_ENDPOINT": endpoint or hub.address}
@@ -186,3 +188,27 @@ def test_an_unknown_name_is_answered_with_the_known_ones(fetch):
     finished = fetch(name="huge")
     assert finished.returncode == 1
     assert "there are: tiny" in finished.stderr
+
+
+def test_a_file_without_a_pin_is_trusted_once_and_then_held_to_its_sha256(fetch, hub, tmp_path):
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    finished = fetch(pinned=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "trusted on first use" in finished.stderr and sha256 in finished.stderr
+    assert (tmp_path / "models.lock").read_text() == f"{sha256} tiny model.safetensors\n"
+    (tmp_path / "tiny" / "model.safetensors").unlink()
+    hub.files["model.safetensors"] = CONTENT[::-1]
+    finished = fetch(pinned=False)
+    assert finished.returncode == 1
+    assert f"expected {sha256}" in finished.stderr
+    assert not (tmp_path / "tiny" / "model.safetensors").exists()
+    hub.files["model.safetensors"] = CONTENT
+    assert fetch(pinned=False).returncode == 0
+    assert (tmp_path / "models.lock").read_text().count("\n") == 1
+
+
+def test_an_unpinned_file_changed_on_disk_is_fetched_again(fetch, tmp_path):
+    assert fetch(pinned=False).returncode == 0
+    (tmp_path / "tiny" / "model.safetensors").write_bytes(b"else")
+    assert fetch(pinned=False).returncode == 0
+    assert (tmp_path / "tiny" / "model.safetensors").read_bytes() == CONTENT
