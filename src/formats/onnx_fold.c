@@ -161,10 +161,15 @@ void rule_concat(struct recognition *recognition, const struct onnx_node *node, 
 }
 
 void rule_range(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
+    struct integers limit;
     double start, step;
-    if (number_of(meaning_of(recognition, node, 0), &start) &&
-        number_of(meaning_of(recognition, node, 2), &step) && start == 0 && step == 1)
-        *result = meaning_new(MEANING_POSITIONS);
+    if (!number_of(meaning_of(recognition, node, 0), &start) ||
+        !number_of(meaning_of(recognition, node, 2), &step) || start != 0 || step != 1)
+        return;
+    bool tokens = integers_of(meaning_of(recognition, node, 1), &limit) && limit.count == 1 &&
+                  limit.items[0].known && limit.items[0].batch == 0 && limit.items[0].sequence == 1 &&
+                  limit.items[0].factor == 1;
+    *result = meaning_new(tokens ? MEANING_POSITIONS : MEANING_INDICES);
 }
 
 void rule_constant_of_shape(struct recognition *recognition, const struct onnx_node *node,
@@ -201,15 +206,21 @@ static bool compare(const char *operation, double x, double y) {
     return strcmp(operation, "Greater") == 0 ? x > y : x >= y;
 }
 
+static bool is_index(const struct meaning *meaning) {
+    return meaning->kind == MEANING_POSITIONS || meaning->kind == MEANING_INDICES;
+}
+
 void rule_comparison(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *a = meaning_of(recognition, node, 0), *b = meaning_of(recognition, node, 1);
     struct integers left, right;
     double x, y;
     if (number_of(a, &x) && number_of(b, &y)) {
         *result = meaning_uniform(compare(node->operator_name, x, y));
-    } else if (a->kind == MEANING_POSITIONS && number_of(b, &y) && y <= 0 &&
+    } else if (is_index(a) && number_of(b, &y) && y <= 0 &&
                strcmp(node->operator_name, "GreaterOrEqual") == 0) {
         *result = meaning_uniform(1);
+    } else if (is_index(a) && number_of(b, &y) && y <= 0 && strcmp(node->operator_name, "Less") == 0) {
+        *result = meaning_uniform(0);
     } else if (strcmp(node->operator_name, "Equal") == 0 && integers_of(a, &left) && integers_of(b, &right) &&
                (left.count == right.count || right.count == 1)) {
         /* A symbol is a size, which -1 and 0 are not. */
@@ -290,8 +301,8 @@ void rule_is_nan(struct recognition *recognition, const struct onnx_node *node, 
 /* ---- rules that change the layout alone ---- */
 
 static bool is_index_or_number(const struct meaning *meaning) {
-    return meaning->kind == MEANING_UNIFORM || meaning->kind == MEANING_POSITIONS ||
-           meaning->kind == MEANING_COUNT || meaning->kind == MEANING_LENGTH;
+    return meaning->kind == MEANING_UNIFORM || is_index(meaning) || meaning->kind == MEANING_COUNT ||
+           meaning->kind == MEANING_LENGTH;
 }
 
 /* Numbers alike in all elements, whose shape does not matter. */
@@ -312,8 +323,6 @@ void rule_expand(struct recognition *recognition, const struct onnx_node *node, 
     if (!pass_shapeless(input, result) && (input->kind == MEANING_IDS || input->kind == MEANING_SEGMENTS))
         *result = *input;
 }
-
-static bool positions_constant(const struct meaning *input);
 
 void rule_unsqueeze(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *input = meaning_of(recognition, node, 0);
@@ -396,6 +405,8 @@ void rule_reshape(struct recognition *recognition, const struct onnx_node *node,
 /* Flatten to two axes: what torch.flatten(1) becomes for rows that have two already. */
 void rule_flatten(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *input = meaning_of(recognition, node, 0);
+    if (pass_shapeless(input, result))
+        return;
     if (input->layout.rank == 2 && onnx_attribute_integer(node, "axis", 1) == 1)
         *result = *input;
 }

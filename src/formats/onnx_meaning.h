@@ -21,6 +21,7 @@ enum meaning_kind {
     MEANING_IDS,
     MEANING_SEGMENTS,
     MEANING_POSITIONS,
+    MEANING_INDICES, /* whole numbers from 0 on, of something else */
     /* the three outputs of DynamicQuantizeLinear of a */
     MEANING_QUANTIZED,
     MEANING_QUANTIZED_SCALE,
