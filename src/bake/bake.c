@@ -30,6 +30,22 @@ static void describe_source(const struct source *source, struct bake_model_repor
         memcpy(report->notes[report->note_count++], source->notes[i], sizeof report->notes[0]);
 }
 
+/* What became of the scales of a file that is quantized already. */
+static void note_scales(const struct weights_lists *lists, enum precision precision,
+                        struct bake_model_report *report) {
+    if (report->note_count == BAKE_MAX_NOTES)
+        return;
+    char *note = report->notes[report->note_count++];
+    if (precision == PRECISION_F32)
+        snprintf(note, sizeof report->notes[0], "scales: all weights are dequantized to float32");
+    else
+        snprintf(note, sizeof report->notes[0],
+                 "scales: kept exactly for %llu of %llu rows; the others are requantized, one scale per row, "
+                 "behind "
+                 "balanced inputs",
+                 (unsigned long long)lists->kept_rows, (unsigned long long)lists->quantized_rows);
+}
+
 static enum status take_errors(const json_t *quantization, struct bake_model_report *report,
                                struct error *error) {
     size_t count = json_array_size(quantization);
@@ -100,6 +116,8 @@ static enum status add_model(struct baking *baking, size_t number, struct error 
     status = ember_builder_add(&baking->builder, source, &form, &lists, &report->shared_bytes, error);
     if (status == STATUS_OK)
         status = take_errors(lists.quantization, report, error);
+    if (status == STATUS_OK && source->weights.is_onnx && source->weights.bert.quantized > 0)
+        note_scales(&lists, options->precision, report);
     weights_lists_free(&lists);
     reference_free(&reference);
     return status;

@@ -218,6 +218,22 @@ static void relax_block(const struct tensor_writer *writer, uint32_t inputs, flo
         rows[i] /= writer->balance.stretch[i % inputs];
 }
 
+/* The scales of rows that were read: those of the source where they are exact for these rows, which a
+ * transform of the layer's input changes. (Without it the scales of all symmetric layers would be exact, and
+ * the outputs twice as far from float: docs/models.md.) */
+static void choose_scales(struct tensor_writer *writer, const struct source_tensor *tensor, size_t first,
+                          size_t count, size_t columns, bool keep, float *scales) {
+    const struct tensor_source *source = writer->source;
+    for (size_t r = 0; r < count; r++) {
+        scales[r] = keep ? source->row_scale(source->reader, tensor, first + r) : 0;
+        if (scales[r] > 0)
+            writer->kept_rows++;
+        else
+            scales[r] = pack_symmetric_scale(writer->rows + r * columns, columns);
+        writer->quantized_rows++;
+    }
+}
+
 static enum status quantize_part(struct tensor_writer *writer, const struct linear_source *linear,
                                  uint32_t part, uint32_t first_output, struct quantization_error *measured,
                                  struct error *error) {
@@ -231,8 +247,9 @@ static enum status quantize_part(struct tensor_writer *writer, const struct line
         uint32_t output = first_output + first;
         stretch_block(writer, inputs, writer->bias_shift + output);
         float *scales = writer->scales + output;
-        pack_linear_int8(writer->rows, BLOCK_ROWS, inputs, writer->packed, scales,
-                         writer->compensation + output);
+        choose_scales(writer, &tensor, first, BLOCK_ROWS, inputs, !linear->transformed, scales);
+        pack_linear_int8_scaled(writer->rows, BLOCK_ROWS, inputs, scales, writer->packed,
+                                writer->compensation + output);
         unpack_linear_int8(writer->packed, scales, BLOCK_ROWS, inputs, writer->restored);
         correct_bias(writer, linear, writer->bias_shift + output);
         relax_block(writer, inputs, writer->rows);
@@ -401,7 +418,8 @@ enum status tensor_write_embedding_int8(struct tensor_writer *writer, const char
         status = read_rows(writer, &tensor, first, count, columns, error);
         if (status != STATUS_OK)
             return status;
-        pack_embedding_int8(writer->rows, count, columns, writer->packed, writer->scales + first);
+        choose_scales(writer, &tensor, first, count, columns, true, writer->scales + first);
+        pack_embedding_int8_scaled(writer->rows, count, columns, writer->scales + first, writer->packed);
         restore_rows(writer, first, count, columns);
         measure_error(&measured, writer->rows, writer->restored, count * columns);
         status = ember_writer_write(writer->ember, writer->packed, count * columns, error);

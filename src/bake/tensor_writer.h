@@ -22,8 +22,9 @@ struct tensor_writer {
     struct tensor_store *store;
     struct ember_writer *ember; /* the store's */
     const struct bake_progress *progress;
-    json_t *tensors, *quantization; /* owned; docs/ember.md */
-    uint32_t written, expected;     /* tensors, for progress */
+    json_t *tensors, *quantization;     /* owned; docs/ember.md */
+    uint32_t written, expected;         /* tensors, for progress */
+    uint64_t quantized_rows, kept_rows; /* with a scale of their own, and of these with the source's */
 
     /* One block of rows of the widest matrix, and vectors of the longest layer or table. */
     float *rows;            /* [block][widest] as published */

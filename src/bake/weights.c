@@ -224,6 +224,8 @@ enum status weights_write(const struct weights_request *request, struct tensor_s
     if (status == STATUS_OK)
         status = write_all(&writer, error);
     if (status == STATUS_OK) {
+        lists->quantized_rows = writer.tensors.quantized_rows;
+        lists->kept_rows = writer.tensors.kept_rows;
         lists->tensors = json_incref(writer.tensors.tensors);
         lists->quantization = json_incref(writer.tensors.quantization);
     }

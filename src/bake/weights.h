@@ -26,6 +26,7 @@ struct weights_request {
 
 /* What was written: the metadata's "tensors" and "quantization" (docs/ember.md), both owned. */
 struct weights_lists {
+    uint64_t quantized_rows, kept_rows; /* rows of int8 tensors, and of these with the source's own scales */
     json_t *tensors;
     json_t *quantization;
 };

@@ -16,7 +16,7 @@ static float largest_magnitude(const float *values, size_t count) {
 }
 
 /* A row whose largest magnitude is so small that the scale would lose its precision is a row of zeros. */
-static float symmetric_scale(const float *values, size_t count) {
+float pack_symmetric_scale(const float *values, size_t count) {
     float scale = largest_magnitude(values, count) / LARGEST_VALUE;
     return isnormal(scale) ? scale : 0;
 }
@@ -40,11 +40,10 @@ static size_t f32_panel_place(size_t output, size_t input, size_t inputs) {
     return (panel * inputs + input) * KERNEL_PANEL_COLUMNS + column;
 }
 
-void pack_linear_int8(const float *weights, size_t outputs, size_t inputs, int8_t *panels, float *scales,
-                      int32_t *compensation) {
+void pack_linear_int8_scaled(const float *weights, size_t outputs, size_t inputs, const float *scales,
+                             int8_t *panels, int32_t *compensation) {
     for (size_t output = 0; output < outputs; output++) {
         const float *row = weights + output * inputs;
-        scales[output] = symmetric_scale(row, inputs);
         int32_t sum = 0;
         for (size_t input = 0; input < inputs; input++) {
             int8_t value = quantize(row[input], scales[output]);
@@ -53,6 +52,13 @@ void pack_linear_int8(const float *weights, size_t outputs, size_t inputs, int8_
         }
         compensation[output] = -ACTIVATION_ZERO * sum;
     }
+}
+
+void pack_linear_int8(const float *weights, size_t outputs, size_t inputs, int8_t *panels, float *scales,
+                      int32_t *compensation) {
+    for (size_t output = 0; output < outputs; output++)
+        scales[output] = pack_symmetric_scale(weights + output * inputs, inputs);
+    pack_linear_int8_scaled(weights, outputs, inputs, scales, panels, compensation);
 }
 
 void unpack_linear_int8(const int8_t *panels, const float *scales, size_t outputs, size_t inputs,
@@ -71,10 +77,16 @@ void pack_linear_f32(const float *weights, size_t outputs, size_t inputs, float 
     }
 }
 
-void pack_embedding_int8(const float *table, size_t rows, size_t columns, int8_t *values, float *scales) {
+void pack_embedding_int8_scaled(const float *table, size_t rows, size_t columns, const float *scales,
+                                int8_t *values) {
     for (size_t row = 0; row < rows; row++) {
-        scales[row] = symmetric_scale(table + row * columns, columns);
         for (size_t column = 0; column < columns; column++)
             values[row * columns + column] = quantize(table[row * columns + column], scales[row]);
     }
+}
+
+void pack_embedding_int8(const float *table, size_t rows, size_t columns, int8_t *values, float *scales) {
+    for (size_t row = 0; row < rows; row++)
+        scales[row] = pack_symmetric_scale(table + row * columns, columns);
+    pack_embedding_int8_scaled(table, rows, columns, scales, values);
 }

@@ -11,6 +11,11 @@
 void pack_linear_int8(const float *weights, size_t outputs, size_t inputs, int8_t *panels, float *scales,
                       int32_t *compensation);
 
+/* The same with scales given, such as those that the weights were quantized with before: values that are
+ * whole multiples of them, at most 127 times, are kept exactly. */
+void pack_linear_int8_scaled(const float *weights, size_t outputs, size_t inputs, const float *scales,
+                             int8_t *panels, int32_t *compensation);
+
 /* The float weights [outputs][inputs] that the panels stand for: what quantization made of them. */
 void unpack_linear_int8(const int8_t *panels, const float *scales, size_t outputs, size_t inputs,
                         float *weights);
@@ -20,5 +25,12 @@ void pack_linear_f32(const float *weights, size_t outputs, size_t inputs, float 
 
 /* Quantizes each row of an embedding table symmetrically: values [rows][columns], scales [rows]. */
 void pack_embedding_int8(const float *table, size_t rows, size_t columns, int8_t *values, float *scales);
+/* With scales given. */
+void pack_embedding_int8_scaled(const float *table, size_t rows, size_t columns, const float *scales,
+                                int8_t *values);
+
+/* The scale that the functions above choose for a row: its largest magnitude / 127, or 0 for a row of zeros.
+ */
+float pack_symmetric_scale(const float *values, size_t count);
 
 #endif
