@@ -1,41 +1,59 @@
-# The production image: the rescoldo binary and one baked model, nothing else.
+# The production image: one static binary and one baked model, nothing else. docs/dockerfile.md explains each line.
 #
 #   docker build -t rescoldo .
 #   docker run --rm -p 8080:8080 rescoldo
 #
-# --build-arg MODEL=NAME takes another model of models/catalogue.json, PRECISION=f32 bakes without quantizing.
+# --build-arg MODEL=     a name of models/catalogue.json, or a directory under models/; A,B puts two into one ember
+#             PRECISION= int8 or f32
+#             BASE=      another Debian 12 or 13 to build on
 ARG BASE=debian:trixie-slim
 
-FROM ${BASE} AS builder
+FROM --platform=${BUILDPLATFORM} ${BASE} AS model
 WORKDIR /rescoldo
-
-# From what changes least to what changes most: packages, model, source. An edit of the source fetches neither.
 COPY scripts/deps scripts/deps
-RUN scripts/deps build run && rm -rf /var/lib/apt/lists/*
-
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    rm -f /etc/apt/apt.conf.d/docker-clean && scripts/deps fetch && rm -rf /var/lib/apt/lists/*
 COPY models/ models/
 ARG MODEL=ms-marco-MiniLM-L-12-v2
-RUN models/fetch "${MODEL}" "models/cache/sources/${MODEL}"
+ARG HF_ENDPOINT=
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked models/collect "${MODEL}" sources
 
+FROM --platform=${BUILDPLATFORM} ${BASE} AS builder
+WORKDIR /rescoldo
+COPY scripts/deps scripts/deps
+ARG TARGETARCH
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    rm -f /etc/apt/apt.conf.d/docker-clean && scripts/deps build ccache "target-${TARGETARCH}" \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=model /rescoldo/sources sources/
 COPY Makefile ./
 COPY include/ include/
 COPY src/ src/
-RUN make -j"$(nproc)" release
-
+ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content
 ARG PRECISION=int8
-RUN build/rescoldo bake --model "models/cache/sources/${MODEL}" --precision "${PRECISION}" --output model.ember \
-    && build/rescoldo selftest --model model.ember
+RUN --mount=type=cache,target=/root/.cache/ccache --mount=type=tmpfs,target=/rescoldo/build \
+    make -j"$(nproc)" release \
+    && make -j"$(nproc)" ARCH="${TARGETARCH}" DESTDIR=/image PREFIX= install-program \
+    && build/rescoldo bake $(printf -- '--model %s ' sources/*/*) --precision "${PRECISION}" --output /image/model.ember \
+    && make ARCH="${TARGETARCH}" MODEL=/image/model.ember selftest
 
 FROM scratch
+ARG MODEL=ms-marco-MiniLM-L-12-v2
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG SOURCE=
 LABEL org.opencontainers.image.title="rescoldo" \
       org.opencontainers.image.description="Reranking and embedding on the CPU, from one binary and one file" \
-      org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=builder /rescoldo/build/rescoldo /rescoldo
-COPY --from=builder /rescoldo/model.ember /model.ember
-# No user database here: a number. 65532 is what distroless images call nonroot.
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      rescoldo.model="${MODEL}"
 USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=2s --start-period=1s --retries=3 CMD ["/rescoldo", "health"]
 ENTRYPOINT ["/rescoldo"]
 CMD ["serve", "--model", "/model.ember", "--listen", "0.0.0.0:8080"]
+COPY --from=builder /image/bin/rescoldo /rescoldo
+COPY --from=builder /image/model.ember /model.ember

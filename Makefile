@@ -1,15 +1,32 @@
 # rescoldo. `make` builds build/rescoldo, `make run` serves a model, `make test` runs every test; see README.md.
 #
 # Variables: CC, CFLAGS, LDFLAGS, BUILD (directory), SANITIZE (address,undefined or thread),
+#            ARCH (arm64 or amd64: build for that machine, beside this one's build),
 #            MODEL, PRECISION, LISTEN (make run), PREFIX, DESTDIR (make install), PYTEST_ARGUMENTS and PYTEST_WORKERS (make test),
 #            V=1 (show whole commands).
 VERSION := 0.1.0
 
 CC ?= cc
+OBJCOPY ?= objcopy
 SANITIZE ?=
 comma := ,
+# Another machine than this one, by its Debian name: `scripts/deps target-$(ARCH)` installs the compiler and libraries.
+ARCH ?=
+TRIPLET_amd64 := x86_64-linux-gnu
+TRIPLET_arm64 := aarch64-linux-gnu
+ifneq ($(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(ARCH)),)
+TRIPLET := $(or $(TRIPLET_$(ARCH)),$(error ARCH is $(ARCH), expected amd64 or arm64))
+CROSS := -$(ARCH)
+CC := $(TRIPLET)-gcc
+AR := $(TRIPLET)-ar
+OBJCOPY := $(TRIPLET)-objcopy
+EMULATOR := qemu-$(firstword $(subst -, ,$(TRIPLET)))-static -cpu max
+PKG_CONFIG := env PKG_CONFIG_LIBDIR=/usr/lib/$(TRIPLET)/pkgconfig pkg-config
+endif
+PKG_CONFIG ?= pkg-config
+
 # Each kind of build has a directory of its own, so that none makes another rebuild.
-BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+BUILD ?= build$(CROSS)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 PREFIX ?= /usr/local
 MODEL ?=
 PRECISION ?= int8
@@ -26,7 +43,7 @@ LIBRARY_PACKAGES := jansson libutf8proc libxxhash libmd libprotobuf-c minizip zl
 PACKAGES := libuv-static libseccomp $(LIBRARY_PACKAGES)
 
 # Debian 13 packages llhttp as a library, Debian 12 its C source.
-ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
+ifeq ($(shell $(PKG_CONFIG) --exists libllhttp 2>/dev/null && echo yes),yes)
 PACKAGES += libllhttp
 else
 LLHTTP_CFLAGS := -I/usr/share/include/llhttp
@@ -37,9 +54,9 @@ endif
 ONNX_PROTO := $(firstword $(wildcard $(addsuffix /onnx/onnx.proto,/usr/include /usr/include/* /usr/local/include)))
 GENERATED := $(BUILD)/generated
 
-PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(LLHTTP_CFLAGS)
-PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
-LIBRARY_PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(LLHTTP_CFLAGS)
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
+LIBRARY_PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -isystem $(GENERATED) $(CPPFLAGS)
 # No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
@@ -75,14 +92,14 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all release deps run test unit arm64-unit pytest install dist format format-check clean
+.PHONY: all release deps run test unit arm64-unit pytest install install-program selftest dist format format-check clean
 
 all: $(BUILD)/rescoldo
 release: all
 
 $(BUILD)/rescoldo: $(BUILD)/rescoldo.debug
 ifeq ($(SANITIZE),)
-	$(Q)objcopy --strip-all $< $@
+	$(Q)$(OBJCOPY) --strip-all $< $@
 else
 	$(Q)ln -f $< $@
 endif
@@ -101,7 +118,7 @@ $(BUILD)/installed/librescoldo.a: $(call object,$(API_SOURCES)) $(BUILD)/libresc
 	@mkdir -p $(@D)
 	$(call say,AR)
 	$(Q)$(CC) -r -nostdlib -o $(@D)/librescoldo.o $^
-	$(Q)objcopy --strip-debug --wildcard --keep-global-symbol='rescoldo_*' $(@D)/librescoldo.o
+	$(Q)$(OBJCOPY) --strip-debug --wildcard --keep-global-symbol='rescoldo_*' $(@D)/librescoldo.o
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(@D)/librescoldo.o
 
 # The shared library; src/api/librescoldo.map lists what it exports, with versions.
@@ -114,7 +131,7 @@ $(BUILD)/$(SHARED_LIBRARY): $(call object,$(API_SOURCES)) $(BUILD)/librescoldo.a
 
 $(BUILD)/installed/$(SHARED_LIBRARY): $(BUILD)/$(SHARED_LIBRARY)
 	@mkdir -p $(@D)
-	$(Q)objcopy --strip-unneeded $< $@
+	$(Q)$(OBJCOPY) --strip-unneeded $< $@
 
 # The program without main, for unit tests of the server and the command line.
 $(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
@@ -164,14 +181,14 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 COMMAND = $(subst ','\'',$(COMPILE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
 $(BUILD)/command: always
 	@mkdir -p $(@D)
-	@[ -n "$(ONNX_PROTO)" ] && command -v protoc-c >/dev/null && pkg-config --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
+	@[ -n "$(ONNX_PROTO)" ] && command -v protoc-c >/dev/null && $(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }
 	@printf '%s\n' '$(COMMAND)' | cmp -s - $@ || printf '%s\n' '$(COMMAND)' >$@
 .PHONY: always
 
 $(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(call object,$(UNIT_SUPPORT_SOURCES)) $(BUILD)/program.a $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs cmocka) $(PACKAGE_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PACKAGE_LIBS)
 
 # Its allocations and its sockets' calls fail when the test wants (the linker's --wrap: ld(1)).
 $(BUILD)/tests/test_server_failures: private LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc read write writev accept4)
@@ -223,8 +240,7 @@ $(UNIT_RUNS): %.run: %
 # passes, which must be those of this machine. `scripts/deps arm64` installs what it needs.
 ARM64_BUILD := build-arm64
 ARM64_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_kernels_*.c)) test_heads
-ARM64_MAKE = PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig $(MAKE) --no-print-directory BUILD=$(ARM64_BUILD) \
-    CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar
+ARM64_MAKE = $(MAKE) --no-print-directory ARCH=arm64
 ARM64_RUNNER := qemu-aarch64-static -cpu max
 arm64-unit: $(BUILD)/tests/test_encoder
 	@$(ARM64_MAKE) $(patsubst %,$(ARM64_BUILD)/tests/%,$(ARM64_TESTS) test_encoder)
@@ -243,8 +259,7 @@ $(VENV)/requirements.txt: tests/requirements.txt
 	    '$(VENV)/bin/pip' install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
         '$(VENV)/bin/uv' pip install --quiet --python '$(VENV)/bin/python' --requirement $< && cp $< $@; fi
 
-install: all $(BUILD)/installed/librescoldo.a $(BUILD)/installed/$(SHARED_LIBRARY)
-	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'
+install: install-program $(BUILD)/installed/librescoldo.a $(BUILD)/installed/$(SHARED_LIBRARY)
 	install -D -m 644 $(BUILD)/installed/librescoldo.a '$(DESTDIR)$(PREFIX)/lib/librescoldo.a'
 	install -m 644 $(BUILD)/installed/$(SHARED_LIBRARY) '$(DESTDIR)$(PREFIX)/lib/$(SHARED_LIBRARY)'
 	ln -sf $(SHARED_LIBRARY) '$(DESTDIR)$(PREFIX)/lib/$(SONAME)'
@@ -281,6 +296,13 @@ print-version:
 	@echo '$(VERSION)'
 print-library-packages:
 	@echo '$(LIBRARY_PACKAGES)'
+
+install-program: $(BUILD)/rescoldo
+	install -D -m 755 $(BUILD)/rescoldo '$(DESTDIR)$(PREFIX)/bin/rescoldo'
+
+# MODEL: the ember to check with this build, under emulation when it is for another machine.
+selftest: $(BUILD)/rescoldo
+	$(EMULATOR) $(BUILD)/rescoldo selftest --model '$(MODEL)'
 
 dist:
 	@mkdir -p $(BUILD)
