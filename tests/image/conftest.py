@@ -1,0 +1,84 @@
+"""The real Dockerfile, built and run by podman: once per run, each test looks at another side of it."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+from podman import UNAVAILABLE, Built, Podman
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(REPOSITORY / "tests" / "engine"))
+
+SUITE = "trixie"
+IMAGE = "localhost/rescoldo"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if UNAVAILABLE:
+        print(f"\n*** tests/image is SKIPPED, the image is NOT tested here: {UNAVAILABLE} ***\n", file=sys.stderr)
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory):
+    if UNAVAILABLE:
+        pytest.skip(UNAVAILABLE)
+    podman = Podman(tmp_path_factory.mktemp("podman") / "root")
+    try:
+        podman.import_base(SUITE)
+        yield podman
+    finally:
+        podman.close()
+
+
+def copy_source(target: pathlib.Path) -> pathlib.Path:
+    """What git tracks of the build context, and what is about to be added: never what lies around."""
+    parts = ["Dockerfile", ".dockerignore", "Makefile", "include", "models", "scripts", "src"]
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts],
+        cwd=REPOSITORY, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, names.split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, target / name)
+    return target
+
+
+@pytest.fixture(scope="session")
+def model_directory(tmp_path_factory, all_minilm_directory) -> pathlib.Path:
+    """A model of the default's shape (12 layers, its vocabulary), with seeded weights."""
+    from model_files import MINILM_L12, write_cross_encoder
+
+    return write_cross_encoder(tmp_path_factory.mktemp("models") / "seeded", MINILM_L12, all_minilm_directory, 12)
+
+
+@pytest.fixture(scope="session")
+def context(podman, tmp_path_factory, model_directory) -> pathlib.Path:
+    directory = copy_source(tmp_path_factory.mktemp("context"))
+    shutil.copytree(model_directory, directory / "models" / "seeded")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def built(podman: Podman, context: pathlib.Path) -> Built:
+    """The image, from nothing: packages are downloaded, everything is compiled."""
+    return podman.build(context, IMAGE, "--build-arg=MODEL=models/seeded", "--build-arg=REVISION=0123abcd")
+
+
+@pytest.fixture(scope="session")
+def files(podman: Podman, built: Built, tmp_path_factory) -> pathlib.Path:
+    """What is in the image: its layers unpacked over each other."""
+    import tarfile
+
+    archive = tmp_path_factory.mktemp("image") / "image.tar"
+    podman.run("save", "--format", "docker-archive", "--output", archive, IMAGE)
+    target = archive.parent / "files"
+    with tarfile.open(archive) as outer:
+        for member in outer.getmembers():
+            if member.isfile() and member.name.endswith(".tar"):
+                with tarfile.open(fileobj=outer.extractfile(member)) as layer:
+                    layer.extractall(target, filter="fully_trusted")
+    return target

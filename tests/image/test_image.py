@@ -1,0 +1,269 @@
+"""The image that `docker build .` gives: what it holds, how it runs when everything is forbidden to it, and how it is
+rebuilt. One podman store for all; the first build takes the time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+from conftest import IMAGE, REPOSITORY
+from podman import SEALED, Built, Container, Failed, Podman
+
+MEGABYTE = 1000 * 1000
+QUESTION = {
+    "query": "What is the capital of France?",
+    "documents": ["Paris is the capital of France.", "Berlin is the capital of Germany.", "Bread is made of flour."],
+}
+
+
+def say(message: str) -> None:
+    """Into the log of a run, whether or not pytest captures."""
+    with open(os.environ.get("RESCOLDO_IMAGE_NUMBERS", os.devnull), "a") as numbers:
+        numbers.write(f"image: {message}\n")
+    print(f"image: {message}")
+
+
+@pytest.fixture(scope="module")
+def container(podman: Podman, built: Built):
+    container = podman.start(IMAGE)
+    container.wait_ready()
+    yield container
+
+
+def scores(reply: bytes) -> dict[int, float]:
+    return {result["index"]: result["relevance_score"] for result in json.loads(reply)["results"]}
+
+
+# ---- what it holds
+
+
+def test_two_files_and_nothing_else(files: pathlib.Path, built: Built) -> None:
+    found = sorted(path.relative_to(files) for path in files.rglob("*"))
+    assert found == [pathlib.Path("model.ember"), pathlib.Path("rescoldo")]
+    sizes = {path.name: path.stat().st_size for path in files.iterdir()}
+    total = sum(sizes.values())
+    say(f"size {total / MEGABYTE:.1f} MB: {', '.join(f'{n} {s / MEGABYTE:.2f} MB' for n, s in sizes.items())}")
+    assert total <= 40 * MEGABYTE
+    binary = subprocess.run(["file", files / "rescoldo"], capture_output=True, text=True).stdout
+    assert "static-pie linked" in binary and ", stripped" in binary
+    assert all(path.stat().st_mode & 0o022 == 0 for path in files.iterdir()), "others could write"
+
+
+def test_configuration(podman: Podman, built: Built) -> None:
+    (image,) = json.loads(podman.run("inspect", IMAGE))
+    config = image["Config"]
+    assert re.fullmatch("[1-9][0-9]*:[1-9][0-9]*", config["User"])
+    assert config["StopSignal"] == "SIGTERM"
+    assert list(config["ExposedPorts"]) == ["8080/tcp"]
+    assert config["Entrypoint"] == ["/rescoldo"]
+    assert image["Healthcheck"]["Test"] == ["CMD", "/rescoldo", "health"]
+    labels = config["Labels"]
+    version = re.search(r"^VERSION := (.*)$", (REPOSITORY / "Makefile").read_text(), re.M)[1]
+    assert labels["org.opencontainers.image.version"] == version
+    assert labels["org.opencontainers.image.revision"] == "0123abcd"
+    assert "Apache-2.0" in labels["org.opencontainers.image.licenses"]
+    assert labels["rescoldo.model"] == "models/seeded"
+    assert "org.opencontainers.image.source" in labels
+
+
+def test_the_binary_runs_where_it_is(files: pathlib.Path) -> None:
+    """Copied out of the image, on another Debian: static means static."""
+    result = subprocess.run([files / "rescoldo", "selftest", "--model", files / "model.ember"], capture_output=True)
+    assert result.returncode == 0, result.stderr
+
+
+# ---- how it runs
+
+
+def test_answers_what_the_command_line_answers(container: Container, files: pathlib.Path) -> None:
+    status, reply = container.request("POST", "/v1/rerank", QUESTION)
+    assert status == 200, reply
+    expected = subprocess.run(
+        [files / "rescoldo", "rerank", "--model", files / "model.ember", "--query", QUESTION["query"], "--json"],
+        input="\n".join(QUESTION["documents"]), capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    here = {}
+    for line in expected.splitlines():
+        row = json.loads(line)
+        here[row["index"]] = row.get("score", row.get("relevance_score"))
+    assert scores(reply) == pytest.approx(here, abs=1e-6)
+
+
+def test_is_healthy(container: Container) -> None:
+    subprocess.run(
+        ["timeout", "20", *container.podman.command, "healthcheck", "run", container.identity],
+        env=container.podman.environment, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_runs_without_rights(container: Container) -> None:
+    status = dict(
+        line.split(":\t", 1)
+        for line in pathlib.Path(f"/proc/{container.process}/status").read_text().splitlines()
+        if ":\t" in line
+    )
+    assert status["Uid"].split() == ["65532"] * 4 and status["Gid"].split() == ["65532"] * 4
+    assert all(int(status[f"Cap{kind}"], 16) == 0 for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"))
+    assert status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("program", ["sh", "/bin/sh", "ls", "cat", "/bin/busybox"])
+def test_nothing_else_can_be_executed(container: Container, program: str) -> None:
+    with pytest.raises(Failed):
+        container.podman.run("exec", container.identity, program)
+
+
+def test_serves_under_load_in_64_megabytes(podman: Podman, container: Container) -> None:
+    """Many connections at a time, long documents among them, and the largest request that the limits allow; no swap
+    to hide in."""
+    document = "The old lighthouse on the northern cape was restored by volunteers over three summers. " * 40
+    long = {"query": QUESTION["query"], "documents": [document] * 6}
+    expected = scores(container.request("POST", "/v1/rerank", QUESTION)[1])
+
+    def ask(i: int) -> int:
+        status, reply = container.request("POST", "/v1/rerank", long if i % 10 == 0 else QUESTION)
+        if status == 200 and i % 10 != 0:
+            assert scores(reply) == expected
+        return status
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(ask, range(80)))
+    assert set(statuses) <= {200, 429} and statuses.count(200) >= 16
+    (group,) = re.findall(r"^\d+:(?:[^:]*\bmemory\b[^:]*)?:(.*)$", pathlib.Path(f"/proc/{container.process}/cgroup").read_text(), re.M)[:1]
+    # Pages of the model that the build has read are the build's: what counts here is what the server adds.
+    for root, name in (("/sys/fs/cgroup/memory", "memory.max_usage_in_bytes"), ("/sys/fs/cgroup", "memory.peak")):
+        peak = pathlib.Path(root + group) / name
+        if peak.exists():
+            say(f"memory at most {int(peak.read_text()) / MEGABYTE:.0f} MB of the 67 allowed")
+    assert container.inspect("{{.State.Status}}") == "running"
+
+
+def test_sigterm_ends_it_with_0(podman: Podman, built: Built) -> None:
+    container = podman.start(IMAGE)
+    container.wait_ready()
+    assert container.stop() == 0
+
+
+# ---- how it is built
+
+
+def steps_run_again(log: str) -> list[str]:
+    """The instructions that were not taken from the cache."""
+    again, current = [], None
+    for line in log.splitlines():
+        step = re.match(r"\[\d/\d\] STEP \d+/\d+: (.*)", line)
+        if step or line.startswith("[") or line.startswith("COMMIT"):
+            if current:
+                again.append(current)
+            current = step[1] if step and step[1].split()[0] in ("RUN", "COPY") else None
+        elif line.startswith("--> Using cache"):
+            current = None
+    return again
+
+
+def test_a_source_edit_rebuilds_neither_packages_nor_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
+    say(f"build from nothing, downloads included: {built.seconds:.1f} s")
+    source = context / "src" / "server" / "metrics.c"
+    original = source.read_bytes()
+    source.write_bytes(original + b"/* edited */\n")
+    try:
+        edited = podman.build(context, "localhost/edited", "--build-arg=MODEL=models/seeded", "--build-arg=REVISION=0123abcd")
+    finally:
+        source.write_bytes(original)
+    say(f"build after the edit of a source file: {edited.seconds:.1f} s")
+    again = steps_run_again(edited.log)
+    assert again[0] == "COPY src/ src/" and "make" in again[1] and len([step for step in again if step.startswith("RUN")]) == 1
+    assert edited.image == built.image, "a comment changes no byte of the image"
+
+
+def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Path, tmp_path: pathlib.Path, built: Built) -> None:
+    """Another directory, other file times, once with everything compiled and once from the compiler's cache."""
+    podman.forget_objects()
+    options = ["--no-cache", "--build-arg=MODEL=models/seeded"]
+    first = podman.build(context, "localhost/first", *options, form="oci")
+    say(f"build from nothing, downloads excepted: {first.seconds:.1f} s")
+    other = shutil.copytree(context, tmp_path / "other", copy_function=shutil.copyfile)
+    for path in (other / "models" / "fetch", other / "models" / "collect", other / "scripts" / "deps"):
+        path.chmod(0o755)
+    second = podman.build(other, "localhost/second", *options, form="oci")
+    assert first.image == second.image
+    digests = {podman.run("inspect", "--format", "{{.Digest}}", tag) for tag in ("localhost/first", "localhost/second")}
+    assert len(digests) == 1
+    layers = {podman.run("inspect", "--format", "{{.RootFS.Layers}}", tag) for tag in ("localhost/first", IMAGE)}
+    assert len(layers) == 1, "the form of the image changes its layers"
+
+
+def test_two_models_share_an_image(podman: Podman, context: pathlib.Path, built: Built, all_minilm_directory: pathlib.Path) -> None:
+    (context / "models" / "embedder").mkdir(exist_ok=True)
+    shutil.copytree(all_minilm_directory, context / "models" / "embedder", dirs_exist_ok=True)
+    podman.build(context, "localhost/two", "--build-arg=MODEL=models/seeded,models/embedder")
+    held = podman.run("run", "--rm", *SEALED, "localhost/two", "inspect", "/model.ember")
+    assert '"seeded"' in held and '"all-MiniLM-L6-v2"' in held
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """Answers every file with other bytes than the catalogue pins."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def refused(podman: Podman, context: pathlib.Path, *arguments: str) -> str:
+    with pytest.raises(Failed) as failed:
+        podman.build(context, "localhost/refused", *(f"--build-arg={argument}" for argument in arguments))
+    assert podman.run("images", "--quiet", "localhost/refused") == ""
+    return str(failed.value)
+
+
+def test_a_model_with_another_hash_is_not_built(podman: Podman, context: pathlib.Path, built: Built) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        said = refused(podman, context, f"HF_ENDPOINT=http://127.0.0.1:{hub.server_address[1]}")
+        hub.shutdown()
+    assert "SHA-256 is" in said and "expected 69a745055b0307584d2903ea5cf4e1899254e511834f358be80d049918b144d8" in said
+
+
+def test_an_unreachable_model_is_said_in_plain_words(podman: Podman, context: pathlib.Path, built: Built) -> None:
+    said = refused(podman, context, "HF_ENDPOINT=http://127.0.0.1:1")
+    assert "none of its sources can be reached" in said
+    assert "--build-arg MODEL=models/ms-marco-MiniLM-L-12-v2" in said
+
+
+def test_an_unknown_model_is_answered_with_the_known(podman: Podman, context: pathlib.Path, built: Built) -> None:
+    said = refused(podman, context, "MODEL=no-such-model")
+    assert "ms-marco-MiniLM-L-12-v2, all-MiniLM-L6-v2" in said
+
+
+@pytest.mark.skipif("RESCOLDO_IMAGE_ARM64" not in os.environ, reason="takes a minute: RESCOLDO_IMAGE_ARM64=1 runs it")
+def test_arm64(podman: Podman, context: pathlib.Path, built: Built, files: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    built_for = podman.run("version", "--format", "{{.Client.OsArch}}").strip()
+    made = podman.build(
+        context, "localhost/arm64", "--platform=linux/arm64", f"--build-arg=BUILDPLATFORM={built_for}",
+        "--build-arg=MODEL=models/seeded",
+    )  # fmt: skip
+    say(f"arm64 image, built on {built_for}: {made.seconds:.1f} s")
+    assert podman.run("inspect", "--format", "{{.Architecture}}", "localhost/arm64").strip() == "arm64"
+    container = podman.run("create", "--platform=linux/arm64", "localhost/arm64").strip()
+    for name in ("rescoldo", "model.ember"):
+        podman.run("cp", f"{container}:/{name}", tmp_path / name)
+    assert (tmp_path / "model.ember").read_bytes() == (files / "model.ember").read_bytes(), "the ember knows no machine"
+    command = ["rerank", "--model", files / "model.ember", "--query", QUESTION["query"], "--json"]
+    replies = [
+        subprocess.run([*runner, *command], input="\n".join(QUESTION["documents"]), capture_output=True, text=True, check=True).stdout
+        for runner in ([files / "rescoldo"], ["qemu-aarch64-static", "-cpu", "max", tmp_path / "rescoldo"])
+    ]
+    assert replies[0] == replies[1], "the same bits on both"
