@@ -88,6 +88,7 @@ FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 TEST_DRIVER := $(BUILD)/tests/tokenizer/driver
+SANDBOX_DEATH := $(BUILD)/tests/sandbox/death
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
 
 .DELETE_ON_ERROR:
@@ -193,6 +194,12 @@ $(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(call object,$(UNIT_SUPPORT_S
 # Its allocations and its sockets' calls fail when the test wants (the linker's --wrap: ld(1)).
 $(BUILD)/tests/test_server_failures: private LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc read write writev accept4)
 
+# Makes every forbidden call inside a sealed process. Static as the program is, to run in a container of nothing else.
+$(SANDBOX_DEATH): $(call object,tests/sandbox/death.c) $(BUILD)/program.a $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+
 # What the tests in tests/tokenizer talk to.
 $(TEST_DRIVER): $(call object,$(wildcard tests/tokenizer/*.c)) $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)
@@ -249,7 +256,7 @@ arm64-unit: $(BUILD)/tests/test_encoder
 	@$(ARM64_RUNNER) $(ARM64_BUILD)/tests/test_encoder --bits >$(ARM64_BUILD)/bits-arm64
 	@cmp $(ARM64_BUILD)/bits-here $(ARM64_BUILD)/bits-arm64 && echo "arm64-unit: $$(wc -l <$(ARM64_BUILD)/bits-arm64) outputs have equal bits on both machines"
 
-pytest: $(BUILD)/rescoldo $(TEST_DRIVER) $(VENV)/requirements.txt
+pytest: $(BUILD)/rescoldo $(TEST_DRIVER) $(SANDBOX_DEATH) $(VENV)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(VENV)/bin/python' -m pytest tests $(PYTEST_WORKERS) $(PYTEST_ARGUMENTS)
 
 $(VENV)/requirements.txt: tests/requirements.txt
