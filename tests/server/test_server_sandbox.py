@@ -99,7 +99,7 @@ def test_every_forbidden_call_kills(death):
 
 def test_the_documentation_lists_the_same_calls(death):
     listed = subprocess.run([death, "--calls"], capture_output=True, text=True, check=True).stdout.splitlines()
-    documented = (REPOSITORY / "docs" / "sandbox.md").read_text().splitlines()
+    documented = (REPOSITORY / "docs" / "sandbox.md").read_text().partition("## The permitted calls")[2].splitlines()
     rows = [line for line in documented if re.match(r"\| `[a-z0-9_]+` \| ", line)]
     assert rows == listed
 
