@@ -1,5 +1,5 @@
-/* Any bytes as the body of a request: the first byte chooses the path, the second the model's kind; the body then
- * chooses the dialect, which reads it. */
+/* Any bytes as the body of a request: the first byte chooses the path, the second the model's kind; the body
+ * then chooses the dialect, which reads it. */
 #include "server/dialect.h"
 #include "server/json_body.h"
 #include "server/router.h"

@@ -77,7 +77,8 @@ static void write_v2(const struct service *service, const struct work *work, con
     json_end_object(writer);
 }
 
-/* What clients of Voyage read, whose requests without top_k and truncation look like Cohere's. */
+/* What clients of Voyage (relevance_score) and Pinecone (score) read, whose requests may look like Cohere's.
+ */
 static void write_data(const struct work *work, struct json_writer *writer) {
     json_key(writer, "data");
     json_begin_array(writer);
@@ -86,9 +87,20 @@ static void write_data(const struct work *work, struct json_writer *writer) {
         json_unsigned_member(writer, "index", work->order[i]);
         json_key(writer, "relevance_score");
         json_float(writer, rerank_score(work, work->order[i]));
+        json_key(writer, "score");
+        json_float(writer, rerank_score(work, work->order[i]));
         json_end_object(writer);
     }
     json_end_array(writer);
+}
+
+static void write_bare(const struct service *service, const struct work *work, const char *request_id,
+                       struct json_writer *writer) {
+    json_begin_object(writer);
+    write_results(service, work, request_id, writer);
+    write_data(work, writer);
+    write_meta(work, "2", writer);
+    json_end_object(writer);
 }
 
 static void write_v1(const struct service *service, const struct work *work, const char *request_id,
@@ -105,4 +117,4 @@ const struct dialect dialect_rerank_v1 = {
 const struct dialect dialect_rerank_v2 = {
     .name = "rerank_v2", .kind = WORK_RERANK, .read = read_rerank, .write = write_v2};
 const struct dialect dialect_rerank_bare = {
-    .name = "rerank", .kind = WORK_RERANK, .read = read_bare, .write = write_v2};
+    .name = "rerank", .kind = WORK_RERANK, .read = read_bare, .write = write_bare};

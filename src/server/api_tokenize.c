@@ -24,6 +24,8 @@ static void write_other(const struct service *service, const struct work *work, 
 static int read_tokenize(const struct service *service, struct work *work, struct api_error *error) {
     const struct text_rules rules = {
         .name = "inputs", .max_count = service->limits->max_inputs, .single = true, .token_ids = ""};
+    if (tei_check_prompt(work->document, error) != 0)
+        return -1;
     return request_texts(work, json_field(work->document, "inputs"), &rules, error);
 }
 

@@ -41,7 +41,7 @@ const struct route routes[] = {
     {"/predict", DIALECTS(&dialect_predict), NULL, false},
     {"/tokenize", DIALECTS(&dialect_tokenize), NULL, false},
     {"/decode", DIALECTS(&dialect_decode), NULL, false},
-    {"/", MAIN_TASK, NULL, false},
+    {"/", MAIN_TASK, page_health, true},
     {"/invocations", MAIN_TASK, NULL, false},
     {"/similarity", DIALECTS(&dialect_similarity), NULL, false},
     {"/livez", NULL, page_livez, true},

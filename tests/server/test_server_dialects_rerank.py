@@ -61,9 +61,11 @@ def test_the_document_comes_back_in_a_form_that_the_clients_of_the_path_read(cro
         assert result["document"] == DOCUMENTS[result["index"]]
 
 
-def test_clients_of_voyage_that_look_like_cohere_find_data_on_v1(cross_encoder, expected):
-    reply = ask(cross_encoder, "/v1/rerank", query=QUERY, documents=DOCUMENTS, return_documents=True)
-    assert_same(reply["data"], expected)
+def test_clients_of_voyage_and_pinecone_that_look_like_cohere_find_data(cross_encoder, expected):
+    for path in ("/v1/rerank", "/rerank"):
+        reply = ask(cross_encoder, path, query=QUERY, documents=DOCUMENTS, return_documents=True)
+        assert_same(reply["data"], expected)
+        assert_same(reply["data"], expected, "score")
     assert "data" not in ask(cross_encoder, "/v2/rerank", query=QUERY, documents=DOCUMENTS)
 
 

@@ -1,0 +1,66 @@
+"""Two servers for all clients, one with each kind of model, and what the command line says of the same texts."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would fetch prices when it is imported
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "server"))
+from running_server import RunningServer  # noqa: E402
+from tiny_cross_encoder import write_tiny_cross_encoder  # noqa: E402
+
+QUERY = "What is the capital of France?"
+DOCUMENTS = [
+    "Berlin is the capital of Germany.",
+    "Paris is the capital of France.",
+    "Bread is baked from flour, water and salt.",
+    "La Tour Eiffel se trouve à Paris 🗼.",
+    "paris " * 400,
+]
+
+
+@pytest.fixture(scope="session")
+def client_ember(rescoldo, all_minilm_directory, tmp_path_factory) -> pathlib.Path:
+    directory = write_tiny_cross_encoder(tmp_path_factory.mktemp("clients-cross-encoder"), all_minilm_directory)
+    ember = directory.with_suffix(".ember")
+    subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
+    return ember
+
+
+@pytest.fixture(scope="session")
+def reranker(rescoldo, client_ember):
+    with RunningServer(rescoldo, client_ember) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedder(rescoldo, all_minilm_ember):
+    with RunningServer(rescoldo, all_minilm_ember) as server:
+        yield server
+
+
+def _run(arguments, text: str) -> str:
+    return subprocess.run(arguments, input=text.encode(), check=True, capture_output=True).stdout.decode()
+
+
+@pytest.fixture(scope="session")
+def scores(rescoldo, client_ember) -> dict[int, float]:
+    """Document to score, best first, of `rescoldo rerank`."""
+    line = json.dumps({"query": QUERY, "passages": [{"id": i, "text": text} for i, text in enumerate(DOCUMENTS)]})
+    reply = json.loads(_run([rescoldo, "rerank", "--model", client_ember, "--jsonl", "-"], line))
+    return {passage["id"]: passage["relevance_score"] for passage in reply["passages"]}
+
+
+@pytest.fixture(scope="session")
+def vectors(rescoldo, all_minilm_ember) -> list[list[float]]:
+    """The embeddings of DOCUMENTS of `rescoldo embed`."""
+    lines = _run([rescoldo, "embed", "--model", all_minilm_ember, "-"], "\n".join(DOCUMENTS)).splitlines()
+    return [json.loads(line)["embedding"] for line in lines]
