@@ -1,14 +1,14 @@
 /* What a dialect of the HTTP interface is: how it reads a request body into work for the engine, and how it
  * writes the results. A dialect is one file api_NAME.c and its place in the router; what dialects share is in
  * request_fields.h and reply_fields.h, and the work between is the same for all (work.c). All functions run
- * on the compute worker, never on the I/O thread. */
+ * on the preparation threads, never on the I/O thread or a compute worker. */
 #ifndef RESCOLDO_SERVER_DIALECT_H
 #define RESCOLDO_SERVER_DIALECT_H
 
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/json_writer.h"
-#include "engine/session.h"
+#include "engine/request.h"
 #include "server/api_error.h"
 #include "server/limits.h"
 
@@ -37,7 +37,7 @@ enum embedding_type {
     EMBEDDING_UBINARY = 1u << 5,
 };
 
-/* One request's work: filled by a dialect's read, computed by work_compute, written by its write. */
+/* One request's work: filled by a dialect's read, computed by the scheduler, written by its write. */
 struct work {
     json_t *document;      /* owned; texts are borrowed from it */
     json_t *made;          /* owned: an array of texts that were joined from several of its fields, or NULL */
@@ -93,9 +93,14 @@ enum api_error_form dialects_error_form(const struct dialect *const *dialects);
 /* Room for work->texts; 0, or -1 with the error set. */
 int work_allocate_texts(struct work *work, size_t count, struct api_error *error);
 
-/* Runs the engine over work; 0, or -1 with the error set. */
-int work_compute(const struct service *service, const struct dialect *dialect, struct session *session,
-                 struct work *work, struct api_error *error);
+/* Makes room for the results and says what the engine shall do (not of WORK_OTHER); 0, or -1 with the error
+ * set. input borrows from work. */
+int work_describe(const struct service *service, const struct dialect *dialect, struct work *work,
+                  struct request_input *input, struct api_error *error);
+
+/* What remains when the engine has done it. */
+void work_finish(const struct service *service, const struct dialect *dialect, const struct call_usage *usage,
+                 struct work *work);
 
 /* How many of the texts were cut. */
 size_t work_truncated_texts(const struct work *work);

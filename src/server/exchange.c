@@ -24,8 +24,12 @@ static void decide(struct connection *connection, struct api_error *error) {
     connection->reply_decided = true;
 }
 
-static void decide_overloaded(struct connection *connection, enum shed_reason reason, uint64_t milliseconds) {
+/* bytes_to_free: what bodies in flight hold too much for this one. */
+static void decide_overloaded(struct connection *connection, enum shed_reason reason, uint64_t body_bytes,
+                              uint64_t bytes_to_free) {
     struct api_error error;
+    uint64_t milliseconds =
+        scheduler_retry_milliseconds(connection->state->scheduler, body_bytes, bytes_to_free);
     connection->state->metrics.shed[reason]++;
     api_refuse(&error, 429, "overloaded",
                "the server has more work than it can finish soon; retry in %" PRIu64 " ms", milliseconds);
@@ -52,12 +56,13 @@ static void set_request_id(struct connection *connection) {
 
 static void check_room(struct connection *connection) {
     struct server_state *state = connection->state;
-    uint64_t milliseconds;
-    bool room = scheduler_has_room(state->scheduler, &milliseconds);
-    if (!room)
-        decide_overloaded(connection, SHED_QUEUE, milliseconds);
-    else if (state->body_bytes + connection->request.content_length > state->limits.max_body_bytes_in_flight)
-        decide_overloaded(connection, SHED_BODY_MEMORY, milliseconds);
+    uint64_t content_length = connection->request.content_length;
+    uint64_t bodies = state->body_bytes + content_length;
+    if (!scheduler_has_room(state->scheduler, content_length))
+        decide_overloaded(connection, SHED_QUEUE, content_length, 0);
+    else if (bodies > state->limits.max_body_bytes_in_flight)
+        decide_overloaded(connection, SHED_BODY_MEMORY, content_length,
+                          bodies - state->limits.max_body_bytes_in_flight);
 }
 
 /* Is the request for a dialect, to be computed? Otherwise a page or an error answers it. */
@@ -153,9 +158,8 @@ void exchange_count_body(struct connection *connection) {
     connection->counted_body_bytes += growth;
     if (state->body_bytes <= state->limits.max_body_bytes_in_flight)
         return;
-    uint64_t milliseconds;
-    (void)scheduler_has_room(state->scheduler, &milliseconds);
-    decide_overloaded(connection, SHED_BODY_MEMORY, milliseconds);
+    decide_overloaded(connection, SHED_BODY_MEMORY, connection->counted_body_bytes,
+                      state->body_bytes - state->limits.max_body_bytes_in_flight);
     connection_send_reply(connection);
 }
 
@@ -197,9 +201,9 @@ static struct job *make_job(struct connection *connection, uint64_t timeout) {
 static void submit(struct connection *connection) {
     struct server_state *state = connection->state;
     struct api_error error;
-    uint64_t milliseconds, timeout;
-    if (!scheduler_has_room(state->scheduler, &milliseconds)) {
-        decide_overloaded(connection, SHED_QUEUE, milliseconds);
+    uint64_t timeout;
+    if (!scheduler_has_room(state->scheduler, connection->counted_body_bytes)) {
+        decide_overloaded(connection, SHED_QUEUE, connection->counted_body_bytes, 0);
         connection_send_reply(connection);
         return;
     }

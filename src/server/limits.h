@@ -22,7 +22,9 @@ struct limits {
     uint64_t max_json_values;
 
     /* Waiting for compute. */
+    uint64_t threads;
     uint64_t max_queued_requests;
+    uint64_t max_queued_tokens;
     uint64_t max_queue_seconds;
 
     /* Totals per phase, not times of inactivity, so that a slow drip does not prolong them. */

@@ -24,6 +24,8 @@ static enum status write_values(struct server_state *state, struct buffer *text)
     const struct value values[] = {
         {"rescoldo_ready", "gauge", "1 when requests are taken, 0 while draining.", state->draining ? 0 : 1},
         {"rescoldo_queue_requests", "gauge", "Requests that wait for compute.", (double)load.queued_requests},
+        {"rescoldo_queue_tokens", "gauge", "Tokens to be computed, estimated where not yet known.",
+         (double)load.queued_tokens},
         {"rescoldo_running_requests", "gauge", "Requests being computed.", (double)load.running_requests},
         {"rescoldo_predicted_wait_seconds", "gauge", "Predicted time until all queued requests are done.",
          (double)load.predicted_nanoseconds / 1e9},

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "base/clock.h"
+#include "base/cpu_limit.h"
 #include "server/connection.h"
 #include "server/json_body.h"
 #include "server/listener.h"
@@ -201,6 +202,8 @@ static void set_open_routes(struct server *server) {
 static void set_state(struct server *server) {
     struct server_state *state = &server->state;
     state->limits = server->options->limits;
+    if (state->limits.threads == 0)
+        state->limits.threads = cpu_limit();
     state->service = (struct service){server->options->model, &state->limits};
     state->loop = &server->loop;
     state->connection_closed = on_connection_closed;

@@ -28,21 +28,19 @@ int work_allocate_texts(struct work *work, size_t count, struct api_error *error
     return 0;
 }
 
-static int rerank(struct session *session, struct work *work, struct api_error *error) {
+static int describe_rerank(struct work *work, struct request_input *input, struct api_error *error) {
     work->scores = calloc(work->text_count, sizeof *work->scores);
     work->order = calloc(work->text_count, sizeof *work->order);
     if (work->scores == NULL || work->order == NULL)
         return no_memory(error);
-    struct error failure;
-    if (session_rerank(session, work->query, work->texts, work->text_count, &work->options, work->scores,
-                       &work->usage, &failure) != STATUS_OK)
-        return api_refuse_failure(error, &failure);
-    passage_order(work->scores, work->text_count, work->order);
+    input->kind = REQUEST_RERANK;
+    input->query = work->query;
+    input->scores = work->scores;
     return 0;
 }
 
-static int embed(const struct model *model, struct session *session, struct work *work,
-                 struct api_error *error) {
+static int describe_embed(const struct model *model, struct work *work, struct request_input *input,
+                          struct api_error *error) {
     if (model->kind != MODEL_EMBEDDER)
         return api_refuse(error, 400, "unsupported_model",
                           "%s is a cross-encoder: it scores pairs and has no embeddings; use a rerank path",
@@ -54,26 +52,30 @@ static int embed(const struct model *model, struct session *session, struct work
     work->infos = calloc(work->text_count, sizeof *work->infos);
     if (work->embeddings == NULL || work->infos == NULL)
         return no_memory(error);
-    struct error failure;
-    if (session_embed(session, work->texts, work->text_count, &work->options, work->embeddings, work->infos,
-                      &work->usage, &failure) != STATUS_OK)
-        return api_refuse_failure(error, &failure);
-    for (size_t i = 0; i < work->text_count && work->normalize && !model->normalize; i++)
-        normalize_l2(work->embeddings + i * model->shape.hidden_size, model->shape.hidden_size);
+    input->kind = REQUEST_EMBED;
+    input->embeddings = work->embeddings;
+    input->infos = work->infos;
     return 0;
 }
 
-int work_compute(const struct service *service, const struct dialect *dialect, struct session *session,
-                 struct work *work, struct api_error *error) {
-    switch (dialect->kind) {
-    case WORK_RERANK:
-        return rerank(session, work, error);
-    case WORK_EMBED:
-        return embed(service->model, session, work, error);
-    case WORK_OTHER:
-        break;
-    }
-    return dialect->compute(service, work, error);
+int work_describe(const struct service *service, const struct dialect *dialect, struct work *work,
+                  struct request_input *input, struct api_error *error) {
+    *input = (struct request_input){
+        .texts = work->texts, .text_count = work->text_count, .options = &work->options};
+    if (dialect->kind == WORK_RERANK)
+        return describe_rerank(work, input, error);
+    return describe_embed(service->model, work, input, error);
+}
+
+void work_finish(const struct service *service, const struct dialect *dialect, const struct call_usage *usage,
+                 struct work *work) {
+    size_t size = service->model->shape.hidden_size;
+    bool normalize = work->normalize && !service->model->normalize && work->embeddings != NULL;
+    work->usage = *usage;
+    if (dialect->kind == WORK_RERANK)
+        passage_order(work->scores, work->text_count, work->order);
+    for (size_t i = 0; i < work->text_count && normalize; i++)
+        normalize_l2(work->embeddings + i * size, size);
 }
 
 size_t work_truncated_texts(const struct work *work) {

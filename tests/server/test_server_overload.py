@@ -14,7 +14,8 @@ from raw_http import RawConnection, get, post
 from running_server import WAIT_SECONDS, RunningServer
 
 SHORT = {"query": "q", "documents": ["a"]}
-# Long enough to be found running, and never waited for.
+# Long enough to be found running, and never waited for. What shall wait behind it must have as much to do: the
+# scheduler begins with the shortest.
 ENDLESS = {"query": "q", "documents": ["word " * 300] * 5000}
 LONG = {"query": "q", "documents": ["word " * 300] * 200}
 
@@ -30,6 +31,12 @@ def running(server):
     return server.metrics()["rescoldo_running_requests"]
 
 
+def present(server):
+    """Requests that wait or run."""
+    metrics = server.metrics()
+    return metrics["rescoldo_queue_requests"] + metrics["rescoldo_running_requests"]
+
+
 def begin_endless(server, *fields) -> RawConnection:
     connection = RawConnection(server)
     connection.send(post("/v1/rerank", ENDLESS, *fields))
@@ -38,11 +45,11 @@ def begin_endless(server, *fields) -> RawConnection:
 
 
 def test_full_queue_is_429_at_once_with_a_time_to_retry(start):
-    server = start("--max-queued-requests", "2")
+    server = start("--max-queued-requests", "2", "--threads", "1")
     with begin_endless(server), RawConnection(server) as second, RawConnection(server) as third:
         for queued in (second, third):
-            queued.send(post("/v1/rerank", SHORT))
-        wait_until(lambda: server.metrics()["rescoldo_queue_requests"] == 2)
+            queued.send(post("/v1/rerank", ENDLESS))
+        wait_until(lambda: present(server) == 3)
         with RawConnection(server) as refused:
             # The large body is not sent, and not waited for.
             refused.send(b"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
@@ -65,12 +72,34 @@ def test_full_queue_is_429_at_once_with_a_time_to_retry(start):
 
 
 def test_the_predicted_wait_is_bounded(start):
-    server = start("--max-queue-seconds", "1")
-    assert server.post("/v1/rerank", LONG)[0] == 200  # measures this machine
+    server = start("--max-queue-seconds", "1", "--threads", "1")
+    with begin_endless(server), RawConnection(server) as refused:
+        refused.send(f"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nContent-Length: {len(json.dumps(ENDLESS))}\r\n\r\n".encode())
+        reply = refused.read_reply()
+        assert reply.status == 429
+        assert int(reply.headers["retry-after"]) >= 1
+        # One that the endless one does not hold up has nothing to wait for.
+        assert server.post("/v1/rerank", SHORT)[0] == 200
+        assert running(server) == 1
+
+
+def test_queued_tokens_are_bounded(start):
+    server = start("--max-queued-tokens", "1000")
+    with begin_endless(server):  # one alone is always taken
+        assert server.post("/v1/rerank", SHORT)[0] == 429
+    wait_until(lambda: present(server) == 0)
+    assert server.post("/v1/rerank", SHORT)[0] == 200
+
+
+def test_small_requests_overtake_a_large_one(start):
+    server = start("--threads", "1")
+    alone = server.post("/v1/rerank", SHORT)[2]["results"]
     with begin_endless(server):
-        status, headers, _ = server.post("/v1/rerank", SHORT)
-        assert status == 429
-        assert int(headers["Retry-After"]) >= 1
+        for _ in range(20):
+            status, _, reply = server.post("/v1/rerank", SHORT)
+            assert (status, reply["results"]) == (200, alone)
+        assert running(server) == 1
+        assert server.metrics()["rescoldo_queue_tokens"] > 0
 
 
 def test_who_obeys_gets_in(start, all_minilm_ember):
@@ -96,21 +125,22 @@ def test_a_client_that_leaves_ends_its_work(start):
 
 
 def test_a_client_that_leaves_the_queue_is_never_computed(start):
-    server = start()
+    server = start("--threads", "1")
     with begin_endless(server):
         leaving = [RawConnection(server) for _ in range(5)]
         for connection in leaving:
-            connection.send(post("/v1/rerank", SHORT))
-        wait_until(lambda: server.metrics()["rescoldo_queue_requests"] == 5)
+            connection.send(post("/v1/rerank", ENDLESS))
+        wait_until(lambda: present(server) == 6)
         leaving[2].close()
         leaving[0].close()
         leaving[4].close()
-        wait_until(lambda: server.metrics()["rescoldo_queue_requests"] == 2)
+        wait_until(lambda: present(server) == 3)
         for connection in leaving:
             connection.close()
-        wait_until(lambda: server.metrics()["rescoldo_queue_requests"] == 0)
+        wait_until(lambda: present(server) == 1)
         assert running(server) == 1
-    wait_until(lambda: running(server) == 0)
+    wait_until(lambda: present(server) == 0)
+    assert server.metrics()["rescoldo_input_texts_total"] == 0
 
 
 def test_deadline_of_the_server(start):
@@ -122,10 +152,11 @@ def test_deadline_of_the_server(start):
 
 
 def test_deadline_of_the_client_also_in_the_queue(start):
-    server = start()
+    server = start("--threads", "1")
     with begin_endless(server):
-        status, _, reply = server.post("/v1/rerank", SHORT, {"X-Request-Timeout": "0.2"})
+        status, _, reply = server.post("/v1/rerank", ENDLESS, {"X-Request-Timeout": "0.2"})
         assert (status, reply["error"]["code"]) == (504, "deadline_exceeded")
+        wait_until(lambda: present(server) == 1)
         assert running(server) == 1
     for wrong in ("soon", "-1", "0", "nan", "1s", "1" * 40):
         status, _, reply = server.post("/v1/rerank", SHORT, {"X-Request-Timeout": wrong})

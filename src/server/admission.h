@@ -1,0 +1,50 @@
+/* Is one more request taken, and if not, when will it be? Not thread-safe.
+ *
+ * The wait of a request is predicted as the scheduler orders work: what has less left than it goes first,
+ * what has more does not hold it up. A refusal names the time at which there should be room for it, later by
+ * the work of those who were refused before it and have not had the time to come back; so that clients who
+ * obey come back one after the other and not all at once. */
+#ifndef RESCOLDO_SERVER_ADMISSION_H
+#define RESCOLDO_SERVER_ADMISSION_H
+
+#include "server/forecast.h"
+#include "server/job.h"
+#include "server/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ADMISSION_PROMISES ((size_t)256)
+
+/* To a refused client: come back then. */
+struct promise {
+    uint64_t due; /* clock_nanoseconds() */
+    double tokens;
+};
+
+struct admission {
+    struct promise promises[ADMISSION_PROMISES];
+    size_t promise_count;
+};
+
+/* What the decision rests on. */
+struct backlog {
+    const struct job_list *jobs;
+    const struct forecast *forecast;
+    const struct limits *limits;
+    size_t workers;
+    uint64_t now; /* clock_nanoseconds() */
+};
+
+/* Predicted time until all jobs are done. */
+uint64_t backlog_nanoseconds(const struct backlog *backlog);
+
+/* Would a request of so many tokens be taken? One alone always is, however long it runs. */
+bool admission_has_room(const struct backlog *backlog, double tokens);
+
+/* For a refused request: milliseconds until it will be taken and until the bodies of jobs that are done then
+ * have freed bytes_to_free. Remembers the promise. */
+uint64_t admission_promise(struct admission *admission, const struct backlog *backlog, double tokens,
+                           uint64_t bytes_to_free);
+
+#endif
