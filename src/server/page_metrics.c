@@ -26,6 +26,7 @@ static enum status write_values(struct server_state *state, struct buffer *text)
         {"rescoldo_queue_requests", "gauge", "Requests that wait for compute.", (double)load.queued_requests},
         {"rescoldo_queue_tokens", "gauge", "Tokens to be computed, estimated where not yet known.",
          (double)load.queued_tokens},
+        {"rescoldo_compute_threads", "gauge", "Compute workers.", (double)load.workers},
         {"rescoldo_running_requests", "gauge", "Requests being computed.", (double)load.running_requests},
         {"rescoldo_predicted_wait_seconds", "gauge", "Predicted time until all queued requests are done.",
          (double)load.predicted_nanoseconds / 1e9},

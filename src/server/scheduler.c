@@ -379,7 +379,7 @@ bool scheduler_cancel(struct scheduler *scheduler, struct job *job) {
 }
 
 struct scheduler_load scheduler_load(struct scheduler *scheduler) {
-    struct scheduler_load load = {0};
+    struct scheduler_load load = {.workers = scheduler->worker_count};
     pthread_mutex_lock(&scheduler->mutex);
     struct backlog backlog = backlog_of(scheduler);
     double tokens = 0;
@@ -473,7 +473,7 @@ static enum status start_threads(struct scheduler *scheduler, struct error *erro
 enum status scheduler_start(const struct scheduler_options *options, struct scheduler **created,
                             struct error *error) {
     struct scheduler *scheduler = calloc(1, sizeof *scheduler);
-    size_t workers = options->service->limits->threads > 0 ? (size_t)options->service->limits->threads : 1;
+    size_t workers = options->workers;
     if (scheduler != NULL)
         scheduler->workers = calloc(workers, sizeof *scheduler->workers);
     if (scheduler == NULL || scheduler->workers == NULL) {

@@ -31,9 +31,10 @@
 struct scheduler;
 
 struct scheduler_options {
-    const struct service *service; /* limits->threads workers, at least one */
-    struct session *session;       /* of the first worker alone; must outlive the scheduler */
-    void (*wake)(void *argument);  /* called by any thread when a job is finished */
+    const struct service *service;
+    struct session *session;      /* of the first worker alone; must outlive the scheduler */
+    size_t workers;               /* at least one */
+    void (*wake)(void *argument); /* called by any thread when a job is finished */
     void *wake_argument;
 };
 
@@ -64,7 +65,8 @@ struct scheduler_load {
     uint64_t running_requests;      /* the others */
     uint64_t queued_tokens;         /* to be computed, estimated where not yet tokenized */
     uint64_t predicted_nanoseconds; /* until all of them are done */
-    bool stuck;                     /* a slice runs much too long: the worker hangs */
+    size_t workers;
+    bool stuck; /* a slice runs much too long: the worker hangs */
 };
 
 struct scheduler_load scheduler_load(struct scheduler *scheduler);

@@ -25,6 +25,7 @@ struct server {
     struct server_state state; /* first: connection_closed is given a pointer to it */
     const struct server_options *options;
     struct session *session;
+    size_t workers;
     uv_loop_t loop;
     struct listening_socket sockets[SERVER_MAX_ADDRESSES]; /* [socket_count]: not yet the listeners' */
     size_t socket_count;
@@ -202,8 +203,7 @@ static void set_open_routes(struct server *server) {
 static void set_state(struct server *server) {
     struct server_state *state = &server->state;
     state->limits = server->options->limits;
-    if (state->limits.threads == 0)
-        state->limits.threads = cpu_limit();
+    server->workers = state->limits.threads > 0 ? (size_t)state->limits.threads : cpu_limit();
     state->service = (struct service){server->options->model, &state->limits};
     state->loop = &server->loop;
     state->connection_closed = on_connection_closed;
@@ -283,6 +283,7 @@ static enum status start_threads(struct server *server, struct error *error) {
     const struct scheduler_options scheduler_options = {
         .service = &server->state.service,
         .session = server->session,
+        .workers = server->workers,
         .wake = wake,
         .wake_argument = &server->finished_jobs,
     };
