@@ -7,7 +7,7 @@
 #include <unzip.h>
 
 #define READ_CHUNK     ((size_t)1 << 20)
-#define EXPANSION_BASE ((uint64_t)64 << 10) /* bytes that any entry may have decompressed */
+#define EXPANSION_BASE ((uint64_t)1 << 20) /* bytes that any entry may have decompressed */
 #define FLAG_ENCRYPTED 1u
 #define METHOD_STORED  0u
 #define METHOD_DEFLATE 8u
@@ -106,7 +106,7 @@ static enum status check_entry(const struct zip_archive *archive, const unz_file
         return bad_entry(archive, name, "is compressed by another method than deflate", error);
     if (information->uncompressed_size > EXPANSION_BASE &&
         information->uncompressed_size / ZIP_MAX_EXPANSION > information->compressed_size)
-        return bad_entry(archive, name, "says that it expands more than deflate can", error);
+        return bad_entry(archive, name, "expands more than a hundredfold", error);
     return STATUS_OK;
 }
 

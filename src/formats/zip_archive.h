@@ -15,7 +15,7 @@
 #define ZIP_MAX_ENTRIES   1000u
 #define ZIP_NAME_SIZE     256u
 #define ZIP_MAX_TOTAL     ((uint64_t)4 << 30) /* bytes of all entries, decompressed */
-#define ZIP_MAX_EXPANSION 1032u               /* of deflate (zlib.net, "Maximum Compression Factor") */
+#define ZIP_MAX_EXPANSION 100u                /* of an entry of more than 1 MiB; weights do not reach 10 */
 
 struct zip_entry {
     char name[ZIP_NAME_SIZE]; /* relative, without ".." and backslashes; folders are not listed */
