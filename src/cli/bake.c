@@ -31,8 +31,10 @@ static int parse(struct bake *bake, int argc, char **argv) {
     const struct option options[] = {
         {.name = "model",
          .argument = "PATH",
-         .help = "a Hugging Face directory (config.json, model.safetensors, tokenizer.json or vocab.txt), or "
-                 "the model.safetensors in one; given several times, all go into one ember",
+         .help =
+             "a Hugging Face directory (config.json, model.safetensors, tokenizer.json or vocab.txt), or "
+             "the model.safetensors or ONNX file in one, or a .zip of one; given several times, all go into "
+             "one ember",
          .required = true,
          .repeat = &bake->models},
         {.name = "output",
