@@ -64,13 +64,13 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude 
 CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
 LDFLAGS_ALL := -pthread -Wl,--gc-sections $(LDFLAGS)
 ifeq ($(SANITIZE),)
-# --wrap: see src/server/user_database.c.
-LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r
+# --wrap: see src/server/user_database.c and src/server/no_io_uring.c.
+LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r -Wl,--wrap=syscall
 else
 # A sanitizer's runtime can't be linked statically. GCC takes minutes for the instrumented kernels at -O2 -g.
 CPPFLAGS_ALL += -DRESCOLDO_SANITIZER='"$(SANITIZE)"'
 CFLAGS_ALL += $(if $(filter thread,$(SANITIZE)),,-O1) -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS_PROGRAM := -pie
+LDFLAGS_PROGRAM := -pie -Wl,--wrap=syscall
 endif
 CFLAGS_ALL += $(CFLAGS)
 # make V=1 shows the whole commands.
@@ -198,7 +198,7 @@ $(BUILD)/tests/test_server_failures: private LDFLAGS_ALL += $(addprefix -Wl$(com
 $(SANDBOX_DEATH): $(call object,tests/sandbox/death.c) $(BUILD)/program.a $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(filter-out -Wl$(comma)--wrap=syscall,$(LDFLAGS_PROGRAM)) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
 # What the tests in tests/tokenizer talk to.
 $(TEST_DRIVER): $(call object,$(wildcard tests/tokenizer/*.c)) $(BUILD)/librescoldo.a
