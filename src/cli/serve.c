@@ -222,7 +222,7 @@ static enum status open_access_log(const char *where, int *descriptor, struct er
 /* Opens what the server needs, and runs it. */
 static int run(const struct serve_arguments *arguments, const struct serve_addresses *parsed) {
     struct error error;
-    struct model *model = NULL;
+    struct model_list models = {0};
     struct api_keys *keys = NULL;
     enum server_end end = SERVER_FINISHED;
     int last_signal = 0, outcome = EXIT_SUCCESS, access_log = -1;
@@ -232,11 +232,11 @@ static int run(const struct serve_arguments *arguments, const struct serve_addre
     if (status == STATUS_OK)
         status = open_access_log(arguments->access_log, &access_log, &error);
     if (status == STATUS_OK)
-        status = model_open(arguments->model, NULL, &model, &error);
-    if (status == STATUS_OK)
-        status = selftest_at_start(model, &error);
+        status = model_list_open(arguments->model, NULL, &models, &error);
+    for (size_t i = 0; status == STATUS_OK && i < models.count; i++)
+        status = selftest_at_start(models.models[i], &error);
     const struct server_options options = {
-        .model = model,
+        .models = &models,
         .addresses = parsed->addresses,
         .address_count = parsed->address_count,
         .inherited_count = parsed->inherited_count,
@@ -257,7 +257,7 @@ static int run(const struct serve_arguments *arguments, const struct serve_addre
         return 128 + last_signal; /* as a shell reports it; the worker may still be reading the model */
     if (end == SERVER_CUT_SHORT)
         outcome = EXIT_FAILED;
-    model_close(model);
+    model_list_close(&models);
     api_keys_free(keys);
     if (access_log > STDERR_FILENO)
         close(access_log);

@@ -11,6 +11,7 @@ struct encoder {
     const struct kernels *kernels;
     uint32_t max_batch_tokens;
     struct arena arena;
+    bool shares_arena; /* which then belongs to someone else */
 
     /* [max_batch_tokens] rows each */
     float *residual; /* [hidden_size]: the layer's input, then its output */
@@ -68,20 +69,35 @@ static void lay_out(struct encoder *encoder, struct layout *layout) {
     encoder->attended.columns = shape->hidden_size;
 }
 
-enum status encoder_create(const struct model *model, const struct kernels *kernels,
-                           uint32_t max_batch_tokens, struct encoder **created, struct error *error) {
+size_t encoder_arena_size(const struct model *model, uint32_t max_batch_tokens) {
+    struct encoder encoder = {.model = model, .max_batch_tokens = max_batch_tokens};
+    struct layout measure = {0};
+    lay_out(&encoder, &measure);
+    return measure.size;
+}
+
+enum status encoder_create_in(const struct arena *shared, const struct model *model,
+                              const struct kernels *kernels, uint32_t max_batch_tokens,
+                              struct encoder **created, struct error *error) {
     *created = NULL;
     if (max_batch_tokens == 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, "a batch needs room for at least one token");
+    size_t size = encoder_arena_size(model, max_batch_tokens);
+    if (shared != NULL && shared->size < size)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "an encoder needs %zu bytes of memory, not %zu",
+                         size, shared->size);
     struct encoder *encoder = calloc(1, sizeof *encoder);
     if (encoder == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for an encoder");
     encoder->model = model;
     encoder->kernels = kernels;
     encoder->max_batch_tokens = max_batch_tokens;
-    struct layout measure = {0};
-    lay_out(encoder, &measure);
-    enum status status = arena_create(&encoder->arena, measure.size, error);
+    encoder->shares_arena = shared != NULL;
+    enum status status = STATUS_OK;
+    if (shared != NULL)
+        encoder->arena = (struct arena){.base = shared->base, .size = shared->size};
+    else
+        status = arena_create(&encoder->arena, size, error);
     if (status != STATUS_OK) {
         free(encoder);
         return error_add_context(error, status, "an encoder for batches of %u tokens", max_batch_tokens);
@@ -91,15 +107,21 @@ enum status encoder_create(const struct model *model, const struct kernels *kern
     return STATUS_OK;
 }
 
+enum status encoder_create(const struct model *model, const struct kernels *kernels,
+                           uint32_t max_batch_tokens, struct encoder **created, struct error *error) {
+    return encoder_create_in(NULL, model, kernels, max_batch_tokens, created, error);
+}
+
 void encoder_destroy(struct encoder *encoder) {
     if (encoder == NULL)
         return;
-    arena_destroy(&encoder->arena);
+    if (!encoder->shares_arena)
+        arena_destroy(&encoder->arena);
     free(encoder);
 }
 
 size_t encoder_memory(const struct encoder *encoder) {
-    return encoder->arena.size + sizeof *encoder;
+    return (encoder->shares_arena ? 0 : encoder->arena.size) + sizeof *encoder;
 }
 
 const struct kernels *encoder_kernels(const struct encoder *encoder) {

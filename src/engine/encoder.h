@@ -21,12 +21,21 @@ struct sequence {
 };
 
 /* The working memory of one thread: one arena sized for max_batch_tokens tokens; a forward pass allocates
- * nothing. */
+ * nothing. Encoders that never run at the same time may share an arena. */
 struct encoder;
+struct arena;
+
+/* Bytes of arena that an encoder takes. */
+size_t encoder_arena_size(const struct model *model, uint32_t max_batch_tokens);
 
 MUST_CHECK enum status encoder_create(const struct model *model, const struct kernels *kernels,
                                       uint32_t max_batch_tokens, struct encoder **encoder,
                                       struct error *error);
+/* The same in a part of memory that is not its own: the whole of `shared`, which must be large enough and
+ * outlive the encoder. What encoder_rows gives is valid until the next run in that memory. */
+MUST_CHECK enum status encoder_create_in(const struct arena *shared, const struct model *model,
+                                         const struct kernels *kernels, uint32_t max_batch_tokens,
+                                         struct encoder **encoder, struct error *error);
 void encoder_destroy(struct encoder *encoder);
 size_t encoder_memory(const struct encoder *encoder);
 const struct kernels *encoder_kernels(const struct encoder *encoder);

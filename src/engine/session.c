@@ -25,13 +25,20 @@ struct session {
     enum invalid_utf8 invalid_utf8;
 };
 
+static uint32_t batch_tokens_of(const struct model *model, const struct session_options *options) {
+    uint32_t tokens = options != NULL && options->max_batch_tokens != 0 ? options->max_batch_tokens
+                                                                        : SESSION_DEFAULT_BATCH_TOKENS;
+    return tokens < model->max_length ? model->max_length : tokens;
+}
+
+size_t session_arena_size(const struct model *model, const struct session_options *options) {
+    return encoder_arena_size(model, batch_tokens_of(model, options));
+}
+
 enum status session_create(const struct model *model, const struct session_options *options,
                            struct session **created, struct error *error) {
     *created = NULL;
-    uint32_t batch_tokens = options != NULL && options->max_batch_tokens != 0 ? options->max_batch_tokens
-                                                                              : SESSION_DEFAULT_BATCH_TOKENS;
-    if (batch_tokens < model->max_length)
-        batch_tokens = model->max_length;
+    uint32_t batch_tokens = batch_tokens_of(model, options);
     const struct kernels *kernels =
         options != NULL && options->kernels != NULL ? options->kernels : kernels_select();
     struct session *session = calloc(1, sizeof *session);
@@ -40,7 +47,8 @@ enum status session_create(const struct model *model, const struct session_optio
     session->model = model;
     session->invalid_utf8 = options != NULL ? options->invalid_utf8 : INVALID_UTF8_REFUSE;
     session->output_size = model->kind == MODEL_EMBEDDER ? model->shape.hidden_size : 1;
-    enum status status = encoder_create(model, kernels, batch_tokens, &session->encoder, error);
+    enum status status = encoder_create_in(options != NULL ? options->arena : NULL, model, kernels,
+                                           batch_tokens, &session->encoder, error);
     if (status == STATUS_OK)
         status = batch_create(&session->batch, batch_tokens, error);
     if (status == STATUS_OK) {

@@ -17,19 +17,25 @@
 #define SESSION_DEFAULT_BATCH_TOKENS 512u
 
 struct session;
+struct arena;
 
 struct session_options {
     uint32_t max_batch_tokens;     /* 0: the default; at least the model's max_length is used */
     const struct kernels *kernels; /* NULL: the best the CPU offers (kernels_select) */
     enum invalid_utf8 invalid_utf8;
+    /* Working memory shared with sessions that never run at the same time, at least session_arena_size of
+     * each; it must outlive the session. NULL: memory of its own. */
+    const struct arena *arena;
 };
+
+size_t session_arena_size(const struct model *model, const struct session_options *options);
 
 /* options may be NULL. The model must outlive the session. */
 MUST_CHECK enum status session_create(const struct model *model, const struct session_options *options,
                                       struct session **session, struct error *error);
 void session_destroy(struct session *session);
 
-/* Bytes of working memory the session holds, weights not counted. */
+/* Bytes of working memory the session holds, weights and a shared arena not counted. */
 size_t session_memory(const struct session *session);
 const struct kernels *session_kernels(const struct session *session);
 

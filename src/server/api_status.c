@@ -57,15 +57,17 @@ void page_models(struct server_state *state, struct reply *reply) {
     json_string_member(&writer, "object", "list");
     json_key(&writer, "data");
     json_begin_array(&writer);
-    json_begin_object(&writer);
-    json_string_member(&writer, "id", state->service.model->name);
-    json_string_member(&writer, "object", "model");
-    json_unsigned_member(&writer, "created", (uint64_t)state->started_unix_seconds);
-    json_string_member(&writer, "owned_by", "infinity");
-    json_key(&writer, "stats");
-    json_begin_object(&writer);
-    json_end_object(&writer);
-    json_end_object(&writer);
+    for (size_t i = 0; i < state->service_count; i++) {
+        json_begin_object(&writer);
+        json_string_member(&writer, "id", state->services[i].model->name);
+        json_string_member(&writer, "object", "model");
+        json_unsigned_member(&writer, "created", (uint64_t)state->started_unix_seconds);
+        json_string_member(&writer, "owned_by", "infinity");
+        json_key(&writer, "stats");
+        json_begin_object(&writer);
+        json_end_object(&writer);
+        json_end_object(&writer);
+    }
     json_end_array(&writer);
     json_end_object(&writer);
     finish(reply, &writer);
@@ -84,15 +86,14 @@ static void write_memory(const struct server_state *state, struct json_writer *w
     struct process_statistics statistics = process_statistics_read(state->statistics_descriptor);
     json_key(writer, "memory");
     json_begin_object(writer);
-    json_unsigned_member(writer, "model_bytes", state->service.model->mapping.bytes.size);
-    json_unsigned_member(writer, "session_bytes", session_memory(state->session));
+    json_unsigned_member(writer, "model_bytes", state->services[0].model->ember.file.size);
+    json_unsigned_member(writer, "session_bytes", session_set_memory(state->sessions));
     json_unsigned_member(writer, "bodies_in_flight_bytes", state->body_bytes);
     json_unsigned_member(writer, "resident_bytes", statistics.resident_bytes);
     json_end_object(writer);
 }
 
 static void write_model(const struct model *model, struct json_writer *writer) {
-    json_key(writer, "model");
     json_begin_object(writer);
     json_string_member(writer, "name", model->name);
     json_string_member(writer, "kind", model_kind_name(model->kind));
@@ -130,7 +131,7 @@ static void write_task(const struct model *model, struct json_writer *writer) {
 /* What clients of text-embeddings-inference read of /info, all of it required by some. */
 static void write_tei_info(const struct server_state *state, struct json_writer *writer) {
     static const char *const unknown[] = {"model_sha", "max_batch_requests", "sha", "docker_label"};
-    const struct model *model = state->service.model;
+    const struct model *model = state->services[0].model;
     const struct limits *limits = &state->limits;
     bool embeds = model->kind == MODEL_EMBEDDER;
     json_string_member(writer, "model_id", model->name);
@@ -139,7 +140,7 @@ static void write_tei_info(const struct server_state *state, struct json_writer 
     write_task(model, writer);
     json_unsigned_member(writer, "max_concurrent_requests", limits->max_queued_requests);
     json_unsigned_member(writer, "max_input_length", model->max_length);
-    json_unsigned_member(writer, "max_batch_tokens", session_max_batch_tokens(state->session));
+    json_unsigned_member(writer, "max_batch_tokens", session_max_batch_tokens(state->sessions->sessions[0]));
     json_unsigned_member(writer, "max_client_batch_size", embeds ? limits->max_inputs : limits->max_passages);
     json_bool_member(writer, "auto_truncate", true);
     json_unsigned_member(writer, "tokenization_workers", 1);
@@ -155,9 +156,15 @@ void page_info(struct server_state *state, struct reply *reply) {
     json_begin_object(&writer);
     json_string_member(&writer, "name", "rescoldo");
     json_string_member(&writer, "version", RESCOLDO_VERSION);
-    write_model(state->service.model, &writer);
+    json_key(&writer, "model");
+    write_model(state->services[0].model, &writer);
+    json_key(&writer, "models");
+    json_begin_array(&writer);
+    for (size_t i = 0; i < state->service_count; i++)
+        write_model(state->services[i].model, &writer);
+    json_end_array(&writer);
     write_tei_info(state, &writer);
-    json_string_member(&writer, "isa", session_kernels(state->session)->name);
+    json_string_member(&writer, "isa", session_kernels(state->sessions->sessions[0])->name);
     json_key(&writer, "sandbox");
     sandbox_write(&state->sandbox, &writer);
     json_key(&writer, "uptime_seconds");

@@ -21,10 +21,12 @@ enum work_kind {
     WORK_OTHER, /* without the encoder (tokenize, decode): the dialect's compute does it */
 };
 
-/* What every request is answered from; constant while the server runs. */
+/* What a request is answered from: one of the models that the server has; constant while it runs. */
 struct service {
     const struct model *model;
     const struct limits *limits;
+    const struct service *all; /* [count], those of all models in the ember's order, this one among them */
+    size_t count;
 };
 
 /* Forms of an embedding in a reply; a set of them, as bits. */

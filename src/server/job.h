@@ -57,6 +57,7 @@ struct job {
 
     /* Of the preparation thread that has the job; request's outputs are delivered under the lock. */
     const struct dialect *dialect; /* known once the body is read */
+    const struct service *service; /* likewise */
     struct work work;
     struct request request;
     struct sequence_queue prepared; /* on its way to request.ready */

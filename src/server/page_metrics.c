@@ -33,9 +33,9 @@ static enum status write_values(struct server_state *state, struct buffer *text)
         {"rescoldo_bodies_in_flight_bytes", "gauge", "Bytes of request bodies held.",
          (double)state->body_bytes},
         {"rescoldo_model_bytes", "gauge", "Size of the model's file.",
-         (double)state->service.model->mapping.bytes.size},
+         (double)state->services[0].model->ember.file.size},
         {"rescoldo_session_bytes", "gauge", "Working memory of compute.",
-         (double)session_memory(state->session)},
+         (double)session_set_memory(state->sessions)},
         {"rescoldo_log_dropped_lines_total", "counter", "Log lines dropped because nobody read them.",
          (double)dropped_lines(state)},
         {"process_start_time_seconds", "gauge", "Start of the process, in seconds since 1970.",
@@ -51,8 +51,8 @@ static enum status write_values(struct server_state *state, struct buffer *text)
     return status;
 }
 
-static enum status write_labelled(const struct server_state *state, struct buffer *text) {
-    const struct model *model = state->service.model;
+static enum status write_build(const struct server_state *state, const struct model *model,
+                               struct buffer *text) {
     struct buffer name = {0};
     struct json_writer writer = json_writer_to(&name); /* a label is escaped as JSON escapes quotes */
     json_text_of_string(&writer, model->name);
@@ -60,11 +60,18 @@ static enum status write_labelled(const struct server_state *state, struct buffe
     if (status == STATUS_OK)
         status = buffer_append_format(
             text, NULL,
-            "# HELP rescoldo_build_info Always 1; what runs.\n# TYPE rescoldo_build_info gauge\n"
             "rescoldo_build_info{version=\"%s\",model=%.*s,kind=\"%s\",precision=\"%s\",isa=\"%s\"} 1\n",
             RESCOLDO_VERSION, (int)name.size, (const char *)name.data, model_kind_name(model->kind),
-            precision_name(model->precision), session_kernels(state->session)->name);
+            precision_name(model->precision), session_kernels(state->sessions->sessions[0])->name);
     buffer_free(&name);
+    return status;
+}
+
+static enum status write_labelled(const struct server_state *state, struct buffer *text) {
+    enum status status =
+        metrics_write_family(text, "rescoldo_build_info", "gauge", "Always 1; what runs, for each model.");
+    for (size_t i = 0; i < state->service_count && status == STATUS_OK; i++)
+        status = write_build(state, state->services[i].model, text);
     return status;
 }
 

@@ -1,13 +1,18 @@
 #include "server/preparation.h"
 
 #include "server/json_body.h"
+#include "server/service_choice.h"
 
 static int read_body(const struct service *service, struct job *job, struct api_error *error) {
     struct work *work = &job->work;
     if (json_body_parse(buffer_bytes(&job->body), service->limits, &work->document, error) != 0)
         return -1;
     buffer_free(&job->body);
-    job->dialect = dialect_choose(job->dialects, service, work->document);
+    const struct service *named = service_named(service, work->document);
+    job->dialect = dialect_choose(job->dialects, named != NULL ? named : service, work->document);
+    if (service_choose(service, job->dialect, work->document, &job->service, error) != 0)
+        return -1;
+    service = job->service;
     if (job->dialect->read(service, work, error) != 0)
         return -1;
     if (job->dialect->kind == WORK_OTHER)
@@ -64,7 +69,8 @@ static void reply_error(struct job *job) {
         buffer_free(&job->reply);
 }
 
-static void reply_results(const struct service *service, struct job *job) {
+static void reply_results(struct job *job) {
+    const struct service *service = job->service;
     struct work *work = &job->work;
     struct json_writer writer = json_writer_to(&job->reply);
     struct error failure;
@@ -79,11 +85,11 @@ static void reply_results(const struct service *service, struct job *job) {
         reply_error(job);
 }
 
-void preparation_reply(const struct service *service, struct job *job) {
+void preparation_reply(struct job *job) {
     if (job->failed)
         reply_error(job);
     else
-        reply_results(service, job);
+        reply_results(job);
     work_free(&job->work);
     request_free(&job->request);
     sequence_queue_free(&job->prepared);

@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* Parses and reads the body and tokenizes the query; frees the body. */
+/* Parses the body, chooses job->service among those of the server, reads the body and tokenizes the query;
+ * frees the body. */
 bool preparation_read(const struct service *service, struct job *job, struct api_error *error);
 
 /* Estimated tokens of a job just read, from a copy of the scheduler's forecast; sets job->text_bytes. */
@@ -19,6 +20,6 @@ double preparation_estimate(const struct forecast *forecast, struct job *job);
 bool preparation_tokenize(struct job *job, size_t enough_tokens, struct api_error *error);
 
 /* Writes the reply, or job->error when the job has failed; frees all but the reply. */
-void preparation_reply(const struct service *service, struct job *job);
+void preparation_reply(struct job *job);
 
 #endif

@@ -34,6 +34,7 @@ struct preparer {
 struct worker {
     struct scheduler *scheduler;
     pthread_t thread;
+    struct session_set sessions; /* owned; empty for the first worker, whose are given */
     struct slice slice;
     uint64_t slice_began; /* 0: it waits */
 };
@@ -107,7 +108,7 @@ static void settle(struct scheduler *scheduler, struct job *job) {
     if (!job->failed && (job->phase != JOB_PREPARED || job->ready_tokens > 0))
         return;
     job->phase = JOB_REPLYING;
-    job->heavy = job->failed ? false : reply_is_heavy(job, scheduler->options.service->model);
+    job->heavy = job->failed ? false : reply_is_heavy(job, job->service->model);
     wake_preparer(scheduler, job);
 }
 
@@ -154,7 +155,7 @@ static struct step prepare(const struct scheduler *scheduler, struct job *job, e
     const struct service *service = scheduler->options.service;
     struct step step = {.good = true};
     if (phase == JOB_REPLYING) {
-        preparation_reply(service, job);
+        preparation_reply(job);
     } else if (phase == JOB_PREPARING) {
         step.good = preparation_tokenize(job, scheduler->lookahead, &step.error);
     } else {
@@ -402,9 +403,9 @@ struct scheduler_load scheduler_load(struct scheduler *scheduler) {
 
 /* The first slice, so that the first prediction rests on something and the first request finds the weights in
  * memory. */
-static enum status warm_up(struct scheduler *scheduler, struct error *error) {
-    struct session *session = scheduler->options.session;
-    const struct model *model = scheduler->options.service->model;
+static enum status warm_up(struct scheduler *scheduler, size_t number, struct error *error) {
+    struct session *session = scheduler->options.sessions->sessions[number];
+    const struct model *model = scheduler->options.service->all[number].model;
     static const char text[] = "the first slice of all, to see how long one takes ";
     char query[sizeof text * WARM_UP_TEXTS];
     struct passage_score score;
@@ -424,19 +425,31 @@ static enum status warm_up(struct scheduler *scheduler, struct error *error) {
     return STATUS_OK;
 }
 
+/* Every model, the first one last: predictions rest on the newest measurement. */
+static enum status warm_up_all(struct scheduler *scheduler, struct error *error) {
+    enum status status = STATUS_OK;
+    for (size_t i = scheduler->options.service->count; status == STATUS_OK && i > 0; i--)
+        status = warm_up(scheduler, i - 1, error);
+    return status;
+}
+
 static enum status create_sessions(struct scheduler *scheduler, struct error *error) {
-    const struct model *model = scheduler->options.service->model;
+    const struct session_set *first = scheduler->options.sessions;
     for (size_t i = 0; i < scheduler->worker_count; i++) {
         struct worker *worker = &scheduler->workers[i];
-        struct session *session = scheduler->options.session;
         worker->scheduler = scheduler;
-        enum status status = i == 0 ? STATUS_OK : session_create(model, NULL, &session, error);
+        worker->slice.worker = i;
+        worker->slice.sessions = i == 0 ? first : &worker->sessions;
+        enum status status =
+            i == 0 ? STATUS_OK : session_set_create(scheduler->options.models, &worker->sessions, error);
         if (status != STATUS_OK)
             return status;
-        worker->slice.session = session;
-        worker->slice.worker = i;
     }
-    size_t slice = session_max_batch_tokens(scheduler->options.session);
+    size_t slice = 0;
+    for (size_t i = 0; i < first->count; i++) {
+        size_t tokens = session_max_batch_tokens(first->sessions[i]);
+        slice = tokens > slice ? tokens : slice;
+    }
     scheduler->lookahead = SLICES_AHEAD * slice * scheduler->worker_count;
     return STATUS_OK;
 }
@@ -490,7 +503,7 @@ enum status scheduler_start(const struct scheduler_options *options, struct sche
         pthread_cond_init(&scheduler->preparers[i].changed, NULL);
     enum status status = create_sessions(scheduler, error);
     if (status == STATUS_OK)
-        status = warm_up(scheduler, error);
+        status = warm_up_all(scheduler, error);
     if (status == STATUS_OK)
         status = start_threads(scheduler, error);
     if (status != STATUS_OK) {
@@ -524,8 +537,7 @@ void scheduler_stop(struct scheduler *scheduler) {
         job = next;
     }
     for (size_t i = 0; i < scheduler->worker_count; i++) {
-        if (i > 0)
-            session_destroy(scheduler->workers[i].slice.session);
+        session_set_destroy(&scheduler->workers[i].sessions);
     }
     for (size_t i = 0; i < PREPARERS; i++)
         pthread_cond_destroy(&scheduler->preparers[i].changed);

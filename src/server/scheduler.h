@@ -22,7 +22,7 @@
 
 #include "base/compiler.h"
 #include "base/status.h"
-#include "engine/session.h"
+#include "engine/session_set.h"
 #include "server/job.h"
 
 #include <stdbool.h>
@@ -31,10 +31,11 @@
 struct scheduler;
 
 struct scheduler_options {
-    const struct service *service;
-    struct session *session;      /* of the first worker alone; must outlive the scheduler */
-    size_t workers;               /* at least one */
-    void (*wake)(void *argument); /* called by any thread when a job is finished */
+    const struct service *service;      /* the first of all */
+    const struct model_list *models;    /* of all services, in their order */
+    const struct session_set *sessions; /* of the first worker alone; must outlive the scheduler */
+    size_t workers;                     /* at least one */
+    void (*wake)(void *argument);       /* called by any thread when a job is finished */
     void *wake_argument;
 };
 

@@ -24,7 +24,7 @@
 struct server {
     struct server_state state; /* first: connection_closed is given a pointer to it */
     const struct server_options *options;
-    struct session *session;
+    struct session_set sessions; /* of the first worker */
     size_t workers;
     uv_loop_t loop;
     struct listening_socket sockets[SERVER_MAX_ADDRESSES]; /* [socket_count]: not yet the listeners' */
@@ -204,7 +204,11 @@ static void set_state(struct server *server) {
     struct server_state *state = &server->state;
     state->limits = server->options->limits;
     server->workers = state->limits.threads > 0 ? (size_t)state->limits.threads : cpu_limit();
-    state->service = (struct service){server->options->model, &state->limits};
+    const struct model_list *models = server->options->models;
+    state->service_count = models->count;
+    for (size_t i = 0; i < models->count; i++)
+        state->services[i] =
+            (struct service){models->models[i], &state->limits, state->services, models->count};
     state->loop = &server->loop;
     state->connection_closed = on_connection_closed;
     state->api_keys = server->options->api_keys;
@@ -264,10 +268,10 @@ static void stop_logs(struct server_state *state) {
 static enum status open_everything(struct server *server, struct error *error) {
     enum status status = fit_connections(server, error);
     if (status == STATUS_OK)
-        status = session_create(server->options->model, NULL, &server->session, error);
+        status = session_set_create(server->options->models, &server->sessions, error);
     if (status != STATUS_OK)
         return status;
-    server->state.session = server->session;
+    server->state.sessions = &server->sessions;
     status = open_handles(server, error);
     if (status == STATUS_OK)
         status = service_manager_connect(&server->manager, error);
@@ -281,8 +285,9 @@ static enum status start_threads(struct server *server, struct error *error) {
     if (status != STATUS_OK)
         return status;
     const struct scheduler_options scheduler_options = {
-        .service = &server->state.service,
-        .session = server->session,
+        .service = server->state.services,
+        .models = server->options->models,
+        .sessions = &server->sessions,
         .workers = server->workers,
         .wake = wake,
         .wake_argument = &server->finished_jobs,
@@ -313,7 +318,8 @@ static enum status start(struct server *server, struct error *error) {
 }
 
 static void log_start_line(const struct server *server) {
-    const struct model *model = server->options->model;
+    const struct model_list *models = server->options->models;
+    const struct model *model = models->models[0];
     if (server->fewer_connections)
         log_message(server->state.log, "warning", "fewer_connections",
                     "the limit of open files allows fewer connections than max_connections; see /info");
@@ -333,8 +339,13 @@ static void log_start_line(const struct server *server) {
     json_text_of_string(&writer, model_kind_name(model->kind));
     json_key(&writer, "precision");
     json_text_of_string(&writer, precision_name(model->precision));
+    json_key(&writer, "models");
+    json_begin_array(&writer);
+    for (size_t i = 0; i < models->count; i++)
+        json_text_of_string(&writer, models->models[i]->name);
+    json_end_array(&writer);
     json_key(&writer, "isa");
-    json_text_of_string(&writer, session_kernels(server->session)->name);
+    json_text_of_string(&writer, session_kernels(server->sessions.sessions[0])->name);
     json_key(&writer, "sandbox");
     sandbox_write(&server->state.sandbox, &writer);
     log_event_end(server->state.log, &writer);
@@ -345,7 +356,7 @@ static void log_start_line(const struct server *server) {
 }
 
 static void tell_ready(struct server *server) {
-    const char *name = server->options->model->name;
+    const char *name = server->options->models->models[0]->name;
     struct buffer text = {0};
     uint64_t interval = server->manager.watchdog_milliseconds / 2;
     if (buffer_append_format(&text, NULL, "READY=1\nSTATUS=Serving %.200s on %s.", name,
@@ -374,7 +385,7 @@ static void release(struct server *server) {
     uv_loop_close(&server->loop);
     listeners_free(&server->listeners);
     service_manager_disconnect(&server->manager);
-    session_destroy(server->session);
+    session_set_destroy(&server->sessions);
     stop_logs(&server->state);
     process_statistics_close(server->state.statistics_descriptor);
     free(server);

@@ -16,7 +16,7 @@
 #define SERVER_MAX_ADDRESSES 32u /* inherited ones included */
 
 struct server_options {
-    const struct model *model; /* must outlive server_run */
+    const struct model_list *models; /* at least one; must outlive server_run */
     const struct sockaddr_storage
         *addresses; /* [address_count]; port 0: any free one, named in the start line */
     size_t address_count;

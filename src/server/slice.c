@@ -4,9 +4,14 @@
 
 /* The slice in which the oldest job goes first, if it had nothing of those before. */
 #define OLDEST_EVERY 4u
+static struct session *session_of(const struct slice *slice, const struct job *job) {
+    return slice->sessions->sessions[job->service - job->service->all];
+}
+
 static bool can_run(const struct job *job, const struct slice *slice, uint64_t number) {
     return job->ready_tokens > 0 && !job->failed && job->visited_slice != number &&
-           (!job->awaits_query || job->query_worker == slice->worker);
+           (!job->awaits_query || job->query_worker == slice->worker) &&
+           (slice->session == NULL || slice->session == session_of(slice, job));
 }
 
 static struct job *oldest(const struct job_list *jobs, const struct slice *slice, uint64_t number) {
@@ -39,6 +44,7 @@ static void note_query(struct job *job, const struct slice *slice) {
 }
 
 static void add(struct slice *slice, struct job *job) {
+    slice->session = session_of(slice, job);
     size_t before = session_batch_tokens(slice->session);
     while (sequence_queue_count(&job->request.ready) > 0 && session_add(slice->session, &job->request))
         continue;
@@ -62,7 +68,7 @@ static bool has_share(const struct slice *slice, const struct job *job) {
 }
 
 void slice_fill(struct slice *slice, struct slice_order *order, const struct job_list *jobs) {
-    session_discard(slice->session);
+    slice->session = NULL;
     slice->share_count = 0;
     uint64_t number = ++order->slices;
     const struct job *first = oldest(jobs, slice, number);

@@ -4,6 +4,7 @@
 #define RESCOLDO_SERVER_SLICE_H
 
 #include "engine/request.h"
+#include "engine/session_set.h"
 #include "server/job.h"
 
 /* Jobs in one slice; more would only make the choosing longer. */
@@ -17,7 +18,8 @@ struct slice_share {
 
 /* Of one worker. */
 struct slice {
-    struct session *session; /* not owned */
+    const struct session_set *sessions; /* not owned; of the services, in their order */
+    struct session *session;            /* the one of them that runs; NULL: no job has been chosen yet */
     size_t worker;
     struct slice_share shares[SLICE_MAX_JOBS]; /* [share_count] */
     size_t share_count;
@@ -29,8 +31,8 @@ struct slice_order {
     unsigned without_oldest; /* slices since the oldest job had its last share */
 };
 
-/* Fills the session's batch from the jobs, which are in order of submission. share_count is 0 when there is
- * nothing to run. */
+/* Chooses a session and fills its batch from the jobs of its model; they are in order of submission.
+ * share_count is 0 when there is nothing to run. */
 void slice_fill(struct slice *slice, struct slice_order *order, const struct job_list *jobs);
 
 /* After the run: hands the outputs to the jobs (or throws them away after a failure), whose batches it no

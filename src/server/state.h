@@ -2,7 +2,7 @@
 #ifndef RESCOLDO_SERVER_STATE_H
 #define RESCOLDO_SERVER_STATE_H
 
-#include "engine/session.h"
+#include "engine/session_set.h"
 #include "server/api_keys.h"
 #include "server/dialect.h"
 #include "server/log.h"
@@ -36,9 +36,10 @@ struct connection_list {
 };
 
 struct server_state {
-    struct service service;
+    struct service services[MODEL_MAX_PER_EMBER]; /* [service_count], one for each model */
+    size_t service_count;
     struct limits limits;
-    const struct session *session;
+    const struct session_set *sessions; /* of the first worker */
     struct scheduler *scheduler;
     struct metrics metrics;
     struct log *log;

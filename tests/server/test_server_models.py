@@ -1,0 +1,87 @@
+"""A server with two models of one ember: a request chooses by "model" or by task, and gets the same numbers as from
+each model alone."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import subprocess
+
+import pytest
+from running_server import RunningServer
+
+EMBEDDER = "all-MiniLM-L6-v2"
+QUERY = "What is the capital of France?"
+TEXTS = ["Paris is the capital of France.", "Berlin is the capital of Germany.", "Eggs.", "word " * 90]
+
+
+@pytest.fixture(scope="module")
+def both(rescoldo, cross_encoder_ember, all_minilm_directory, tmp_path_factory):
+    ember = tmp_path_factory.mktemp("both") / "both.ember"
+    sources = ("--model", all_minilm_directory, "--model", cross_encoder_ember.with_suffix(""))
+    names = ("--name", EMBEDDER, "--name", "ranker")
+    subprocess.run([rescoldo, "bake", "--quiet", *sources, *names, "--output", ember], check=True, capture_output=True)
+    with RunningServer(rescoldo, ember) as server:
+        yield server
+
+
+def rerank(server, model=None, texts=TEXTS):
+    status, _, reply = server.post("/v1/rerank", {"query": QUERY, "documents": texts} | ({"model": model} if model else {}))
+    assert status == 200, reply
+    return reply
+
+
+def embed(server, model=None):
+    status, _, reply = server.post("/v1/embeddings", {"input": TEXTS} | ({"model": model} if model else {}))
+    assert status == 200, reply
+    return reply
+
+
+def test_both_models_are_listed(both):
+    _, _, models = both.get("/v1/models")
+    assert [model["id"] for model in models["data"]] == [EMBEDDER, "ranker"]
+    _, _, information = both.get("/info")
+    assert [(model["name"], model["kind"]) for model in information["models"]] == [
+        (EMBEDDER, "embedder"), ("ranker", "cross-encoder")]
+    assert both.start_line["models"] == [EMBEDDER, "ranker"]
+    _, _, metrics = both.get("/metrics")
+    assert metrics.count("rescoldo_build_info{") == 2
+
+
+@pytest.mark.parametrize("model", [None, "right", "rerank-english-v3.0"])
+def test_a_request_chooses_by_name_or_by_task(both, cross_encoder, embedder, model):
+    ranked = rerank(both, "ranker" if model == "right" else model)
+    assert ranked["model"] == "ranker"
+    assert ranked["results"] == rerank(cross_encoder)["results"]
+    embedded = embed(both, EMBEDDER if model == "right" else model)
+    assert embedded["model"] == EMBEDDER
+    assert embedded["data"] == embed(embedder)["data"]
+
+
+def test_a_model_named_for_another_task_is_answered_with_what_to_send(both):
+    status, _, reply = both.post("/v1/rerank", {"model": EMBEDDER, "query": QUERY, "documents": TEXTS})
+    assert (status, reply["error"]["code"]) == (400, "unsupported_model")
+    assert f"{EMBEDDER} is an embedder" in reply["error"]["message"] and '"model": "ranker"' in reply["error"]["message"]
+    status, _, reply = both.post("/v1/embeddings", {"model": "ranker", "input": TEXTS})
+    assert (status, reply["error"]["code"]) == (400, "unsupported_model")
+    assert "ranker is a cross-encoder" in reply["error"]["message"]
+    assert f'"model": "{EMBEDDER}"' in reply["error"]["message"]
+
+
+def test_models_side_by_side_in_one_memory_change_no_bit(both):
+    """The sessions of a worker share their working memory; requests of both models take turns on it."""
+    def numbers(reply):
+        return reply.get("results") or reply["data"]
+
+    calls = [rerank, embed] * 12
+    expected = {call: numbers(call(both)) for call in (rerank, embed)}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda call: (call, numbers(call(both))), calls))
+    assert all(reply == expected[call] for call, reply in replies)
+
+
+def test_the_working_memory_is_that_of_the_larger_model(both, embedder):
+    def session_bytes(server):
+        return server.get("/info")[2]["memory"]["session_bytes"]
+
+    # Beside the arena each session has its outputs and the lists of a batch.
+    assert session_bytes(both) < session_bytes(embedder) * 1.1
