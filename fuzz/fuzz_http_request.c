@@ -1,8 +1,11 @@
 /* Any bytes as HTTP requests on one connection. The same bytes cut anywhere must be understood in the same
  * way. */
+#include "server/api_keys.h"
 #include "server/http_request.h"
+#include "server/trace_context.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_REQUESTS 64
 
@@ -14,6 +17,22 @@ struct outcome {
     int status; /* of the refusal that ended it, or 0 */
 };
 
+/* What the server reads of a head, of which nothing may get in without a key. */
+static void check_head(const struct http_request *request) {
+    struct trace_context trace;
+    if (http_request_path(request).size > request->limits->max_uri_bytes)
+        abort();
+    bool traced = trace_context_parse(http_request_field(request, FIELD_TRACE_PARENT), &trace);
+    if (traced != (strlen(trace.parent) == TRACE_PARENT_SIZE - 1))
+        abort();
+    struct api_keys *keys;
+    const char *name;
+    if (api_keys_parse(bytes_of_string("a-key-that-no-fuzzer-knows"), &keys, NULL) != STATUS_OK ||
+        api_keys_permit(keys, request, &name))
+        abort();
+    api_keys_free(keys);
+}
+
 static struct outcome read_all(const struct limits *limits, struct bytes parts[2]) {
     struct outcome outcome = {0};
     struct http_request request;
@@ -22,8 +41,8 @@ static struct outcome read_all(const struct limits *limits, struct bytes parts[2
         enum request_event event = REQUEST_COMPLETE;
         while (event != REQUEST_INCOMPLETE && event != REQUEST_REFUSED && outcome.requests < MAX_REQUESTS) {
             event = http_request_feed(&request, &parts[part]);
-            if (event == REQUEST_HEAD_COMPLETE && http_request_path(&request).size > limits->max_uri_bytes)
-                abort();
+            if (event == REQUEST_HEAD_COMPLETE)
+                check_head(&request);
             if (event != REQUEST_COMPLETE)
                 continue;
             outcome.requests++;

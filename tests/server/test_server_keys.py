@@ -72,6 +72,13 @@ def test_no_key_no_answer(server, fields):
     assert FIRST not in str(reply)
 
 
+def test_the_refusal_has_the_form_of_the_path(server):
+    status, headers, reply = server.post("/embed", {"inputs": "a"})
+    assert (status, type(reply["error"])) == (401, str)
+    assert reply["error_type"]
+    assert headers["WWW-Authenticate"]
+
+
 def test_one_of_two_fields_suffices(server):
     """A client that sends "Bearer None" of itself may still send its key."""
     assert ask(server, ("Authorization", "Bearer None"), ("Api-Key", FIRST))[0] == 200
