@@ -4,6 +4,23 @@
 #include <math.h>
 #include <string.h>
 
+/* Gemm and the activation after it, which in BERT is the pooler's. */
+void rule_fused_gemm(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
+    const Onnx__AttributeProto *activation = onnx_attribute(node, "activation");
+    struct meaning product = meaning_new(MEANING_UNKNOWN);
+    rule_gemm(recognition, node, &product);
+    if (product.kind != MEANING_PRODUCT || activation == NULL || !activation->has_s)
+        return;
+    if (activation->s.len != 4 || memcmp(activation->s.data, "Tanh", 4) != 0 ||
+        meaning_at(recognition, product.a)->kind != MEANING_FIRST) {
+        result->reason = reason_activation;
+        return;
+    }
+    *result = meaning_new(MEANING_POOLED);
+    result->a = meaning_add(recognition, &product);
+    result->layout = product.layout;
+}
+
 /* Whether a mask keeps every token of a text without padding: absent, ones, or lengths. */
 static bool keeps_all(const struct recognition *recognition, const struct onnx_node *node, uint32_t input) {
     if (!has_input(node, input))

@@ -35,6 +35,7 @@ static const struct {
     {"Expand", "", rule_expand},
     {"FastGelu", microsoft, rule_fast_gelu},
     {"Flatten", "", rule_flatten},
+    {"FusedGemm", microsoft, rule_fused_gemm},
     {"FusedMatMul", microsoft, rule_fused_mat_mul},
     {"Gather", "", rule_gather},
     {"GatherND", "", rule_gather_nd},

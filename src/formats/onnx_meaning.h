@@ -151,7 +151,7 @@ node_rule rule_add, rule_sub, rule_mul, rule_div, rule_pow, rule_sqrt, rule_redu
     rule_sigmoid, rule_softmax, rule_activation, rule_fast_gelu, rule_bias_gelu, rule_reciprocal;
 
 /* ---- onnx_fused.c: operators of ONNX Runtime (domain com.microsoft) ---- */
-node_rule rule_attention, rule_quantized_attention, rule_multi_head_attention, rule_skip_layer_normalization,
-    rule_embed_layer_normalization, rule_quantized_embed_layer_normalization;
+node_rule rule_fused_gemm, rule_attention, rule_quantized_attention, rule_multi_head_attention,
+    rule_skip_layer_normalization, rule_embed_layer_normalization, rule_quantized_embed_layer_normalization;
 
 #endif

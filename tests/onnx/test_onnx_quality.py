@@ -14,8 +14,8 @@ from model_files import MINILM_L12, TINYBERT_L2
 from program import bake, embed_npy, rerank
 from texts import pairs, varied_texts
 
-LISTS = pairs(4, 15)
-TEXTS = [text for text in varied_texts(120) if "\n" not in text and text.strip()][:40]
+LISTS = pairs(8, 15)
+TEXTS = [text for text in varied_texts(120) if "\n" not in text and text.strip()][:24]
 slow = pytest.mark.skipif(
     "RESCOLDO_SLOW_TESTS" not in os.environ, reason="takes minutes; run with RESCOLDO_SLOW_TESTS=1 (CONTRIBUTING.md)"
 )

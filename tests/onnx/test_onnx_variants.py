@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 import onnx
 import pytest
-from exported_models import SMALL, export_classifier, export_embedder, fuse, quantize
+from exported_models import SMALL, export_classifier, export_embedder, fuse, optimize, quantize
 from float_reference import Runtime, dequantized
 from program import bake, embed_npy, rerank
 from texts import pairs, varied_texts
@@ -89,6 +89,17 @@ def test_fused_then_quantized(rescoldo, beside, classifier, tmp_path, quantizati
     quantize(fused, model, **QUANTIZATIONS[quantization])
     assert {"QAttention", "QEmbedLayerNormalization"} <= {node.op_type for node in onnx.load(model).graph.node}
     assert_same_logits(rescoldo, beside(model), dequantized(model))
+
+
+def test_graphs_saved_by_a_session(rescoldo, beside, classifier, tmp_path):
+    """ONNX Runtime's optimizations at load, float and quantized."""
+    model = tmp_path / "optimized.onnx"
+    assert {"FusedMatMul", "FusedGemm", "BiasGelu"} <= set(optimize(classifier("eager", 17), model))
+    assert_same_logits(rescoldo, beside(model), classifier("eager", 17))
+    quantized = tmp_path / "quantized.onnx"
+    quantize(classifier("eager", 17), quantized, "QUInt8", per_channel=True)
+    assert {"MatMulIntegerToFloat", "DynamicQuantizeMatMul", "Gelu"} <= set(optimize(quantized, model))
+    assert_same_logits(rescoldo, beside(model), dequantized(quantized))
 
 
 @pytest.mark.parametrize("pooling", ["none", "cls", "mean"])
