@@ -28,6 +28,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
 COPY --from=model /rescoldo/sources sources/
 COPY Makefile ./
 COPY scripts/ scripts/
+COPY scripts/ scripts/
 COPY include/ include/
 COPY src/ src/
 ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "cli/cli.h"
+#include "cli/cold_start.h"
 #include "cli/opened_model.h"
 #include "cli/options.h"
 #include "cli/table.h"
@@ -40,8 +41,8 @@ struct worker {
 
 struct bench {
     struct model_argument model_argument;
-    uint64_t tokens, pairs, threads, seconds;
-    bool json;
+    uint64_t tokens, pairs, threads, seconds, runs;
+    bool cold_start, json;
 
     struct model *model;
     struct buffer query;
@@ -82,11 +83,22 @@ static int parse(struct bench *bench, int argc, char **argv) {
          .number = &bench->seconds,
          .minimum = 1,
          .maximum = 3600},
+        {.name = "cold-start",
+         .help = "measure servers started one after the other instead: from exec to listening, ready and the "
+                 "first right score, with the model in the page cache and not",
+         .flag = &bench->cold_start},
+        {.name = "runs",
+         .argument = "N",
+         .help = "with --cold-start: how many; default 50",
+         .number = &bench->runs,
+         .minimum = 1,
+         .maximum = COLD_START_MOST_RUNS},
         {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &bench->json},
     };
     const struct command command = {
         .name = name,
-        .synopsis = "--model FILE.ember [OPTION]...",
+        .synopsis = "--model FILE.ember [OPTION]...\n"
+                    "       rescoldo bench --model FILE.ember --cold-start [--runs N]",
         .description =
             "Measures whole rerank calls (embed calls, with an embedder) from text to scores, "
             "over texts made of the model's own words, and in the same run the peak of the 8-bit "
@@ -405,12 +417,15 @@ static void release(struct bench *bench) {
 }
 
 int command_bench(int argc, char **argv) {
-    struct bench bench = {.tokens = 128, .pairs = 32, .threads = 1, .seconds = 3};
+    struct bench bench = {.tokens = 128, .pairs = 32, .threads = 1, .seconds = 3, .runs = 50};
     int outcome = parse(&bench, argc, argv);
     if (outcome != COMMAND_CONTINUE)
         return outcome;
     struct error error;
-    outcome = run(&bench, &error) == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error);
+    enum status status = bench.cold_start
+                             ? cold_start_measure(&bench.model_argument, bench.runs, bench.json, &error)
+                             : run(&bench, &error);
+    outcome = status == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error);
     release(&bench);
     return cli_finish(name, outcome);
 }

@@ -1,15 +1,12 @@
 /* rescoldo health: is a server ready? A container's HEALTHCHECK has no curl, so this asks by itself. */
 #include "cli/cli.h"
+#include "cli/http_client.h"
 #include "cli/options.h"
 #include "server/address.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #define TIMEOUT_SECONDS 5
 #define SCHEME          "http://"
@@ -52,83 +49,23 @@ static enum status parse_url(const char *url, struct target *target, struct erro
     return address_parse(target->authority, &target->address, error);
 }
 
-static enum status connect_to(const struct target *target, int *descriptor, struct error *error) {
-    int made = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (made < 0)
-        return error_set_errno(error, errno, "cannot make a socket");
-    const struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
-    if (setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
-        setsockopt(made, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
-        connect(made, (const struct sockaddr *)&target->address, address_size(&target->address)) != 0) {
-        int reason = errno;
-        close(made);
-        return error_set_errno(error, reason, "cannot reach %s", target->authority);
-    }
-    *descriptor = made;
-    return STATUS_OK;
-}
-
-static enum status send_all(int descriptor, const char *data, size_t size, struct error *error) {
-    while (size > 0) {
-        ssize_t sent = send(descriptor, data, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0)
-            return error_set_errno(error, errno, "cannot send the request");
-        data += sent;
-        size -= (size_t)sent;
-    }
-    return STATUS_OK;
-}
-
-/* Reads up to `capacity` bytes of the reply, until the server closes. */
-static enum status receive(int descriptor, char *reply, size_t capacity, size_t *size, struct error *error) {
-    *size = 0;
-    while (*size < capacity) {
-        ssize_t count = recv(descriptor, reply + *size, capacity - *size, 0);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return error_set(error, STATUS_DEADLINE_EXCEEDED, "no reply within %d seconds", TIMEOUT_SECONDS);
-        if (count < 0)
-            return error_set_errno(error, errno, "cannot read the reply");
-        if (count == 0)
-            break;
-        *size += (size_t)count;
-    }
-    return STATUS_OK;
-}
-
-static enum status check_reply(const char *reply, const char **body, struct error *error) {
-    int status = 0;
-    if (sscanf(reply, "HTTP/1.1 %3d ", &status) != 1)
-        return error_set(error, STATUS_INVALID_DATA, "the reply is not HTTP/1.1");
-    const char *blank = strstr(reply, "\r\n\r\n");
-    *body = blank == NULL ? "" : blank + 4;
-    if (status != 200)
-        return error_set(error, STATUS_INVALID_DATA, "not ready: status %d, %.200s", status, *body);
-    return STATUS_OK;
-}
-
-static enum status ask(const struct target *target, char *reply, size_t capacity, const char **body,
+static enum status ask(const struct target *target, char *buffer, size_t capacity, const char **body,
                        struct error *error) {
-    int descriptor = -1;
-    enum status status = connect_to(target, &descriptor, error);
-    if (status != STATUS_OK)
-        return status;
     char request[512];
     int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
                           target->path, target->host);
     if (length < 0 || (size_t)length >= sizeof request)
-        status = error_set(error, STATUS_INVALID_ARGUMENT, "the URL is too long");
-    size_t size = 0;
-    if (status == STATUS_OK)
-        status = send_all(descriptor, request, (size_t)length, error);
-    if (status == STATUS_OK)
-        status = receive(descriptor, reply, capacity - 1, &size, error);
-    close(descriptor);
-    reply[size] = '\0';
-    return status == STATUS_OK ? check_reply(reply, body, error) : status;
+        return error_set(error, STATUS_INVALID_ARGUMENT, "the URL is too long");
+    struct http_reply reply;
+    enum status status = http_exchange(&target->address, target->authority, bytes_of(request, (size_t)length),
+                                       TIMEOUT_SECONDS, buffer, capacity, &reply, error);
+    if (status != STATUS_OK)
+        return status;
+    if (reply.status != 200)
+        return error_set(error, STATUS_INVALID_DATA, "not ready: status %d, %.200s", reply.status,
+                         reply.body);
+    *body = reply.body;
+    return STATUS_OK;
 }
 
 int command_health(int argc, char **argv) {

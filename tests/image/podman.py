@@ -114,7 +114,8 @@ class Podman:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if errors else subprocess.PIPE,
         )  # fmt: skip
         if result.returncode != 0:
-            raise Failed(f"podman {arguments[0]} ended with {result.returncode}:\n{result.stdout}{result.stderr or ''}")
+            said = f"{result.stdout}{result.stderr or ''}"
+            raise Failed(f"podman {arguments[0]} ended with {result.returncode}:\n{said[-4000:]}")
         return result.stdout
 
     def import_base(self, suite: str) -> None:
