@@ -46,9 +46,26 @@ bool request_is_prepared(const struct request *request) {
     return request->next_text == request->input.text_count && request->text.next == request->text.end;
 }
 
+/* Is the passage's score known? Then nothing of it is to be computed. */
+static bool recall_score(struct request *request, size_t index) {
+    const struct request_memory *memory = request->input.memory;
+    struct request_text_usage usage = {0};
+    if (memory == NULL ||
+        !memory->find_score(memory->context, request, index, &request->input.scores[index], &usage))
+        return false;
+    request->usage.cached_tokens += usage.tokens;
+    request->usage.query_truncated |= usage.query_truncated;
+    request->text = (struct request_text){0};
+    return true;
+}
+
 static enum status plan_text(struct request *request, struct error *error) {
     size_t index = request->next_text;
     bool rerank = request->input.kind == REQUEST_RERANK;
+    if (rerank && recall_score(request, index)) {
+        request->next_text++;
+        return STATUS_OK;
+    }
     enum status status =
         rerank ? rerank_plan_passage(request, index, error) : embed_plan_text(request, index, error);
     if (status != STATUS_OK && (rerank || request->input.text_count > 1))
@@ -100,8 +117,14 @@ enum status request_encode(struct request *request, struct bytes text, size_t ma
         .with_spans = true,
         .max_tokens = max_tokens,
     };
+    const struct request_memory *memory = tokens == &request->tokens ? request->input.memory : NULL;
     uint64_t start = clock_nanoseconds();
-    enum status status = tokenizer_encode(&request->model->tokenizer, text, &options, tokens, error);
+    enum status status = STATUS_OK;
+    if (memory == NULL || !memory->find_tokens(memory->context, text, max_tokens, tokens)) {
+        status = tokenizer_encode(&request->model->tokenizer, text, &options, tokens, error);
+        if (status == STATUS_OK && memory != NULL)
+            memory->keep_tokens(memory->context, text, max_tokens, tokens);
+    }
     request->usage.tokenize_nanoseconds += clock_nanoseconds() - start;
     return status;
 }
@@ -126,6 +149,8 @@ enum status request_add_sequence(struct request *request, size_t index, struct w
     enum status status = sequence_queue_add(request->target, sequence, &ids, error);
     if (status != STATUS_OK)
         return status;
+    if (request->input.text_usages != NULL && index != QUERY_INDEX)
+        request->input.text_usages[index].tokens += length;
     const struct tokenizer *tokenizer = &request->model->tokenizer;
     if (pair)
         (void)build_pair(tokenizer, request->query.ids + query.first, query_count, tokens->ids + window.first,

@@ -21,6 +21,26 @@ enum request_kind {
     REQUEST_EMBED,
 };
 
+/* What one text of a request took. */
+struct request_text_usage {
+    uint64_t tokens; /* of its sequences */
+    bool query_truncated;
+};
+
+struct request;
+
+/* What is known from earlier requests. Called while preparing, by that thread alone. */
+struct request_memory {
+    void *context;
+    /* Rerank: fills score and usage when the passage's score is known. */
+    bool (*find_score)(void *context, const struct request *request, size_t index,
+                       struct passage_score *score, struct request_text_usage *usage);
+    /* Fills tokens when those of the text are known; else it is told them. max_tokens as in struct
+     * encode_options; with spans. */
+    bool (*find_tokens)(void *context, struct bytes text, size_t max_tokens, struct tokens *tokens);
+    void (*keep_tokens)(void *context, struct bytes text, size_t max_tokens, const struct tokens *tokens);
+};
+
 /* Everything is borrowed and must outlive the request's last use. */
 struct request_input {
     enum request_kind kind;
@@ -29,9 +49,11 @@ struct request_input {
     size_t text_count;
     const struct call_options *options; /* may be NULL */
     enum invalid_utf8 invalid_utf8;
-    struct passage_score *scores; /* results of REQUEST_RERANK: [text_count] */
-    float *embeddings;            /* results of REQUEST_EMBED: [text_count][hidden_size] */
-    struct embedding_info *infos; /* of REQUEST_EMBED: [text_count] */
+    struct passage_score *scores;           /* results of REQUEST_RERANK: [text_count] */
+    float *embeddings;                      /* results of REQUEST_EMBED: [text_count][hidden_size] */
+    struct embedding_info *infos;           /* of REQUEST_EMBED: [text_count] */
+    const struct request_memory *memory;    /* NULL: none */
+    struct request_text_usage *text_usages; /* REQUEST_RERANK: [text_count], zeroed, or NULL */
 };
 
 /* The text being prepared: its sequences next..end are still to be made. */
@@ -45,9 +67,9 @@ struct request_text {
 
 /* Zero it once, then begin as often as you like: memory is kept from call to call.
  *
- * Thread-safety: request_prepare writes ready, usage.tokenize_nanoseconds, and results of texts of which no
- * sequence is in ready yet; session_deliver writes the rest. So one thread may prepare into a queue of its
- * own while another delivers, as long as sequences change hands under a lock. */
+ * Thread-safety: request_prepare writes ready, usage.tokenize_nanoseconds and .cached_tokens, and results of
+ * texts of which no sequence is in ready yet; session_deliver writes the rest. So one thread may prepare into
+ * a queue of its own while another delivers, as long as sequences change hands under a lock. */
 struct request {
     const struct model *model;
     struct request_input input;

@@ -162,8 +162,14 @@ enum status rerank_plan_passage(struct request *request, size_t index, struct er
     score->truncated = part.end - part.first < request->tokens.count;
     if (request->model->kind == MODEL_EMBEDDER)
         score->truncated |= request->usage.query_truncated;
-    return request->options.windows ? plan_all_windows(request, part, score, error)
-                                    : plan_truncated(request, part, score, error);
+    if (request->options.windows)
+        return plan_all_windows(request, part, score, error);
+    status = plan_truncated(request, part, score, error);
+    const struct window *query = &request->text.query;
+    if (status == STATUS_OK && request->input.text_usages != NULL)
+        request->input.text_usages[index].query_truncated =
+            query->end - query->first < pair_query_count(request);
+    return status;
 }
 
 /* The order of a reply: a comes after b when its score is lower, or equal with a higher index. A total order,

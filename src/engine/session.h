@@ -85,7 +85,8 @@ struct passage_score {
 
 /* What a whole call took, for logs, metrics and usage counts. */
 struct call_usage {
-    uint64_t tokens; /* run through the encoder */
+    uint64_t tokens;        /* of all sequences, special tokens included */
+    uint64_t cached_tokens; /* of those whose output was known already (request_memory) */
     uint64_t tokenize_nanoseconds;
     uint64_t compute_nanoseconds;
     bool query_truncated;

@@ -15,6 +15,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct cache;
+
 enum work_kind {
     WORK_RERANK,
     WORK_EMBED,
@@ -27,6 +29,7 @@ struct service {
     const struct limits *limits;
     const struct service *all; /* [count], those of all models in the ember's order, this one among them */
     size_t count;
+    struct cache *cache; /* of results, or NULL */
 };
 
 /* Forms of an embedding in a reply; a set of them, as bits. */

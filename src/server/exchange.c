@@ -284,7 +284,7 @@ static void count(struct server_state *state, const struct job *job) {
     histogram_add_size(&metrics->request_texts, job->text_count);
     histogram_add_size(&metrics->request_tokens, job->usage.tokens);
     metrics->input_texts += job->text_count;
-    metrics->input_tokens += job->usage.tokens;
+    metrics->input_tokens += job->usage.tokens - job->usage.cached_tokens;
     metrics->truncated_texts += job->truncated_texts;
 }
 

@@ -9,6 +9,7 @@ void job_free(struct job *job) {
     buffer_free(&job->reply);
     work_free(&job->work);
     request_free(&job->request);
+    recall_free(&job->recall);
     sequence_queue_free(&job->prepared);
     free(job);
 }

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "engine/request.h"
 #include "server/dialect.h"
+#include "server/recall.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -60,6 +61,7 @@ struct job {
     const struct service *service; /* likewise */
     struct work work;
     struct request request;
+    struct recall recall;           /* what is known from earlier requests */
     struct sequence_queue prepared; /* on its way to request.ready */
     uint64_t text_bytes;            /* of the texts, each with its query */
     uint64_t prepared_tokens;       /* so far */

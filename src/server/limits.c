@@ -21,6 +21,7 @@ const struct limit_description limit_descriptions[] = {
     LIMIT(max_queued_requests, 1, 65536, 128, "requests that wait for compute (429)"),
     LIMIT(max_queued_tokens, 1, (uint64_t)1 << 40, 16 * MIB, "tokens of all requests to be computed (429)"),
     LIMIT(max_queue_seconds, 1, 86400, 60, "predicted wait for compute (429)"),
+    LIMIT(cache_bytes, 0, (uint64_t)1 << 40, 0, "for token ids and scores of earlier requests; 0: no cache"),
     LIMIT(head_timeout_seconds, 1, 3600, 10, "from the first byte of a request to the end of its head (408)"),
     LIMIT(body_timeout_seconds, 1, 3600, 10, "for a body, beside the time its bytes may take (408)"),
     LIMIT(idle_timeout_seconds, 1, 86400, 60, "until an idle connection is closed"),

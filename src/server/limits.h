@@ -27,6 +27,9 @@ struct limits {
     uint64_t max_queued_tokens;
     uint64_t max_queue_seconds;
 
+    /* Memory for results of earlier requests. */
+    uint64_t cache_bytes;
+
     /* Totals per phase, not times of inactivity, so that a slow drip does not prolong them. */
     uint64_t head_timeout_seconds;
     uint64_t body_timeout_seconds;

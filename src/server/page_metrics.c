@@ -1,6 +1,7 @@
 /* /metrics: what is counted (metrics.h), and what is the case now. */
 #include "base/json_writer.h"
 #include "server/api_status.h"
+#include "server/cache.h"
 #include "server/metrics.h"
 #include "server/process_statistics.h"
 
@@ -48,6 +49,30 @@ static enum status write_values(struct server_state *state, struct buffer *text)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof values / sizeof values[0] && status == STATUS_OK; i++)
         status = metrics_write_value(text, values[i].name, values[i].type, values[i].help, values[i].value);
+    return status;
+}
+
+static enum status write_cache(const struct server_state *state, struct buffer *text) {
+    static const char *const kinds[CACHE_KINDS] = {"scores", "tokens"};
+    struct cache_statistics cache = cache_statistics(state->services[0].cache);
+    enum status status = buffer_append_format(text, NULL,
+                                              "# HELP rescoldo_cache_requests_total Look-ups in the cache.\n"
+                                              "# TYPE rescoldo_cache_requests_total counter\n");
+    for (size_t i = 0; i < CACHE_KINDS && status == STATUS_OK; i++)
+        status =
+            buffer_append_format(text, NULL,
+                                 "rescoldo_cache_requests_total{kind=\"%s\",result=\"hit\"} %" PRIu64 "\n"
+                                 "rescoldo_cache_requests_total{kind=\"%s\",result=\"miss\"} %" PRIu64 "\n",
+                                 kinds[i], cache.hits[i], kinds[i], cache.misses[i]);
+    if (status == STATUS_OK)
+        status = metrics_write_value(text, "rescoldo_cache_bytes", "gauge",
+                                     "Bytes of the cache's entries and index.", (double)cache.bytes);
+    if (status == STATUS_OK)
+        status = metrics_write_value(text, "rescoldo_cache_entries", "gauge", "Entries of the cache.",
+                                     (double)cache.entries);
+    if (status == STATUS_OK)
+        status = metrics_write_value(text, "rescoldo_cache_evictions_total", "counter",
+                                     "Entries that made place for newer ones.", (double)cache.evictions);
     return status;
 }
 
@@ -106,6 +131,8 @@ void page_metrics(struct server_state *state, struct reply *reply) {
         status = write_values(state, &reply->body);
     if (status == STATUS_OK)
         status = write_connections(state, &reply->body);
+    if (status == STATUS_OK)
+        status = write_cache(state, &reply->body);
     if (status == STATUS_OK)
         status = metrics_write(&state->metrics, &reply->body);
     struct api_error error;

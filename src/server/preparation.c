@@ -23,6 +23,7 @@ static int read_body(const struct service *service, struct job *job, struct api_
     struct error failure;
     if (work_describe(service, job->dialect, work, &input, error) != 0)
         return -1;
+    recall_begin(&job->recall, service->cache, (uint64_t)(service - service->all), &input);
     if (request_begin(&job->request, service->model, &input, &failure) != STATUS_OK)
         return api_refuse_failure(error, &failure);
     /* An embedder's query is ready already; what comes now is prepared while slices of the job may run. */
@@ -74,8 +75,10 @@ static void reply_results(struct job *job) {
     struct work *work = &job->work;
     struct json_writer writer = json_writer_to(&job->reply);
     struct error failure;
-    if (job->dialect->kind != WORK_OTHER)
+    if (job->dialect->kind != WORK_OTHER) {
+        recall_keep_scores(&job->recall, &job->request);
         work_finish(service, job->dialect, &job->request.usage, work);
+    }
     job->dialect->write(service, work, job->request_id, &writer);
     job->http_status = 200;
     job->text_count = work->text_count;
@@ -92,5 +95,6 @@ void preparation_reply(struct job *job) {
         reply_results(job);
     work_free(&job->work);
     request_free(&job->request);
+    recall_free(&job->recall);
     sequence_queue_free(&job->prepared);
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/cpu_limit.h"
+#include "server/cache.h"
 #include "server/connection.h"
 #include "server/json_body.h"
 #include "server/listener.h"
@@ -208,7 +209,7 @@ static void set_state(struct server *server) {
     state->service_count = models->count;
     for (size_t i = 0; i < models->count; i++)
         state->services[i] =
-            (struct service){models->models[i], &state->limits, state->services, models->count};
+            (struct service){models->models[i], &state->limits, state->services, models->count, NULL};
     state->loop = &server->loop;
     state->connection_closed = on_connection_closed;
     state->api_keys = server->options->api_keys;
@@ -264,9 +265,21 @@ static void stop_logs(struct server_state *state) {
     log_stop(state->log);
 }
 
+/* One for all models. */
+static enum status make_cache(struct server_state *state, struct error *error) {
+    if (state->limits.cache_bytes == 0)
+        return STATUS_OK;
+    enum status status = cache_create(state->limits.cache_bytes, &state->services[0].cache, error);
+    for (size_t i = 1; i < state->service_count; i++)
+        state->services[i].cache = state->services[0].cache;
+    return status;
+}
+
 /* All that the server will ever open. */
 static enum status open_everything(struct server *server, struct error *error) {
     enum status status = fit_connections(server, error);
+    if (status == STATUS_OK)
+        status = make_cache(&server->state, error);
     if (status == STATUS_OK)
         status = session_set_create(server->options->models, &server->sessions, error);
     if (status != STATUS_OK)
@@ -386,6 +399,7 @@ static void release(struct server *server) {
     listeners_free(&server->listeners);
     service_manager_disconnect(&server->manager);
     session_set_destroy(&server->sessions);
+    cache_destroy(server->state.services[0].cache);
     stop_logs(&server->state);
     process_statistics_close(server->state.statistics_descriptor);
     free(server);

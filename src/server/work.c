@@ -72,6 +72,7 @@ void work_finish(const struct service *service, const struct dialect *dialect, c
     size_t size = service->model->shape.hidden_size;
     bool normalize = work->normalize && !service->model->normalize && work->embeddings != NULL;
     work->usage = *usage;
+    work->usage.tokens += usage->cached_tokens;
     if (dialect->kind == WORK_RERANK)
         passage_order(work->scores, work->text_count, work->order);
     for (size_t i = 0; i < work->text_count && normalize; i++)

@@ -435,6 +435,26 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct bytes tex
     return STATUS_OK;
 }
 
+enum status tokens_set(struct tokens *tokens, const void *ids, const void *spans, size_t count,
+                       bool stopped_early, struct error *error) {
+    const struct encode_options options = {.with_spans = true};
+    struct encoding encoding = {.options = &options, .tokens = tokens, .error = error};
+    tokens->count = 0;
+    tokens->stopped_early = stopped_early;
+    tokens->replacements = 0;
+    if (count == 0)
+        return STATUS_OK;
+    if (count > tokens->capacity || tokens->spans == NULL) {
+        enum status status = grow_tokens(&encoding, count);
+        if (status != STATUS_OK)
+            return status;
+    }
+    memcpy(tokens->ids, ids, count * sizeof *tokens->ids);
+    memcpy(tokens->spans, spans, count * sizeof *tokens->spans);
+    tokens->count = count;
+    return STATUS_OK;
+}
+
 void tokens_free(struct tokens *tokens) {
     if (tokens->scratch != NULL) {
         free(tokens->scratch->word);

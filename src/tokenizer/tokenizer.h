@@ -120,6 +120,10 @@ MUST_CHECK enum status tokenizer_encode(const struct tokenizer *tokenizer, struc
                                         const struct encode_options *options, struct tokens *tokens,
                                         struct error *error);
 
+/* Replaces what `tokens` held by copies of ids and spans, which need no alignment. */
+MUST_CHECK enum status tokens_set(struct tokens *tokens, const void *ids, const void *spans, size_t count,
+                                  bool stopped_early, struct error *error);
+
 void tokens_free(struct tokens *tokens);
 
 enum truncation {
