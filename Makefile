@@ -87,6 +87,8 @@ SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(UNIT_TEST_SOURCES) $(UNIT_SUP
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
+# Files that the program carries, each as a C array: src/server/NAME.json is NAME_document.
+EMBEDDED_OBJECTS := $(patsubst src/server/%.json,$(BUILD)/objects/embedded/%.o,$(wildcard src/server/*.json))
 TEST_DRIVER := $(BUILD)/tests/tokenizer/driver
 SANDBOX_DEATH := $(BUILD)/tests/sandbox/death
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
@@ -106,7 +108,7 @@ else
 endif
 
 # With symbols, for debuggers and profilers.
-$(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(BUILD)/librescoldo.a $(LLHTTP_OBJECTS)
+$(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(EMBEDDED_OBJECTS) $(BUILD)/librescoldo.a $(LLHTTP_OBJECTS)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
@@ -135,7 +137,7 @@ $(BUILD)/installed/$(SHARED_LIBRARY): $(BUILD)/$(SHARED_LIBRARY)
 	$(Q)$(OBJCOPY) --strip-unneeded $< $@
 
 # The program without main, for unit tests of the server and the command line.
-$(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(LLHTTP_OBJECTS)
+$(BUILD)/program.a: $(filter-out %/main.o,$(call object,$(PROGRAM_SOURCES))) $(EMBEDDED_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
@@ -163,6 +165,17 @@ $(GENERATED)/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.c $(BUILD)/command
 	$(Q)$(COMPILE) -w -c -o $@ $<
 
 $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/embedded/%.c: src/server/%.json
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "server/embedded.h"'; echo 'const unsigned char $*_document[] = {'; \
+	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
+	    echo 'const size_t $*_document_size = sizeof $*_document;'; } >$@
+
+$(BUILD)/objects/embedded/%.o: $(BUILD)/embedded/%.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<

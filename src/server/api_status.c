@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "engine/request.h"
+#include "server/embedded.h"
 #include "server/process_statistics.h"
 
 #include <time.h>
@@ -172,5 +173,13 @@ void page_info(struct server_state *state, struct reply *reply) {
     write_memory(state, &writer);
     write_limits(&state->limits, &writer);
     json_end_object(&writer);
+    finish(reply, &writer);
+}
+
+void page_openapi(struct server_state *state, struct reply *reply) {
+    (void)state;
+    begin(reply, 200);
+    struct json_writer writer = json_writer_to(&reply->body);
+    json_verbatim(&writer, bytes_of(openapi_document, openapi_document_size));
     finish(reply, &writer);
 }

@@ -8,6 +8,8 @@
 void page_livez(struct server_state *state, struct reply *reply);  /* 503 only when the worker hangs */
 void page_readyz(struct server_state *state, struct reply *reply); /* 503 while draining */
 void page_health(struct server_state *state, struct reply *reply); /* as readyz, in the form clients poll */
+/* OpenAPI 3.1: what docs/api.md says, for programs. */
+void page_openapi(struct server_state *state, struct reply *reply);
 void page_info(struct server_state *state, struct reply *reply);
 void page_metrics(struct server_state *state, struct reply *reply);
 void page_models(struct server_state *state, struct reply *reply);
