@@ -342,7 +342,7 @@ def test_times_in_the_headers(server):
     parts = [part.split(";dur=") for part in headers["server-timing"].split(", ")]
     assert [name for name, _ in parts] == ["queue", "tokenize", "compute", "total"]
     times = {name: float(duration) for name, duration in parts}
-    assert times["queue"] + times["tokenize"] + times["compute"] <= times["total"] + 0.01
+    assert times["queue"] <= times["total"]  # so is the rest only on one thread: they are sums over all
     for header, name in (("queue", "queue"), ("tokenization", "tokenize"), ("inference", "compute"), ("total", "total")):
         assert int(headers[f"x-{header}-time"]) == int(times[name])
 

@@ -124,7 +124,7 @@ int __wrap_accept4(int descriptor, struct sockaddr *address, socklen_t *size, in
 
 struct fixture {
     struct test_directory directory;
-    struct model *model;
+    struct model_list models;
     struct sockaddr_storage address;
     struct server_options options;
     pthread_t thread;
@@ -142,7 +142,7 @@ static void bake(struct fixture *fixture) {
     struct bake_report report;
     struct error error;
     if (bake_run(&options, &report, &error) != STATUS_OK ||
-        model_open(ember, NULL, &fixture->model, &error) != STATUS_OK)
+        model_list_open(ember, NULL, &fixture->models, &error) != STATUS_OK)
         fail_msg("%s", error.message);
     bake_report_free(&report);
     test_directory_remove(&source);
@@ -177,7 +177,7 @@ static int start_server(void **state) {
     snprintf(address, sizeof address, "unix:%s", test_path(&fixture->directory, "socket"));
     assert_int_equal(address_parse(address, &fixture->address, NULL), STATUS_OK);
     fixture->options = (struct server_options){
-        .model = fixture->model,
+        .models = &fixture->models,
         .addresses = &fixture->address,
         .address_count = 1,
         .listening = {.socket_mode = 0600},
@@ -202,7 +202,7 @@ static int stop_server(void **state) {
     pthread_join(fixture->thread, NULL);
     assert_int_equal(fixture->status, STATUS_OK);
     assert_int_equal(fixture->end, SERVER_FINISHED);
-    model_close(fixture->model);
+    model_list_close(&fixture->models);
     close(fixture->options.log_descriptor);
     test_directory_remove(&fixture->directory);
     free(fixture);
