@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -219,13 +220,15 @@ def onnx_path(directory: pathlib.Path, kind: str, form: str) -> pathlib.Path:
     return directory / "onnx" / f"{kind}-{form.replace(', ', '-').replace(' ', '-')}.onnx"
 
 
-def make_onnx(directory: pathlib.Path, kind: str) -> None:
+def make_onnx(directory: pathlib.Path, kind: str, forms: Iterable[str] = tuple(ONNX_FORMS)) -> None:
+    """The float graph and these int8 forms of it."""
     (directory / "onnx").mkdir(exist_ok=True)
     plain = onnx_path(directory, kind, "float32")
     if not plain.exists():
         say(f"exporting {kind} to ONNX")
         export_onnx(directory / kind, kind, plain)
-    for form, (fusion, per_channel) in ONNX_FORMS.items():
+    for form in forms:
+        fusion, per_channel = ONNX_FORMS[form]
         target = onnx_path(directory, kind, form)
         if target.exists():
             continue
@@ -301,6 +304,17 @@ def make_ember(directory: pathlib.Path, kind: str, binary: pathlib.Path, precisi
     if result.returncode != 0:
         raise SystemExit(f"bench: baking {kind} failed: {result.stderr[-2000:]}")
     return target
+
+
+def make_for_packages(directory: pathlib.Path) -> None:
+    """What bench/python needs alone: FlashRank's folder, fastembed's, and the embedder as published."""
+    directory.mkdir(parents=True, exist_ok=True)
+    fetch_embedder(directory)
+    make_cross_encoder(directory)
+    make_onnx(directory, "cross-encoder", ["default"])
+    make_onnx(directory, "embedder", [])
+    make_flashrank(directory)
+    make_fastembed(directory)
 
 
 def make_all(directory: pathlib.Path, calibration_pairs: list, calibration_texts: list) -> None:
