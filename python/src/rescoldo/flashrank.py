@@ -30,7 +30,9 @@ from ._reranker import Reranker
 __all__ = ["Ranker", "RerankRequest", "install"]
 
 DEFAULT_MODEL = "ms-marco-TinyBERT-L-2-v2"
-DEFAULT_CACHE_DIRECTORY = "/tmp"
+
+# What install() may change.
+_defaults: dict[str, str] = {"cache_dir": "/tmp"}
 
 # Models of FlashRank that no ember can hold.
 _LISTWISE = ("rank_zephyr_7b_v1_full",)
@@ -47,7 +49,7 @@ class RerankRequest:
     """A query and the passages to rank: dictionaries with "text" and whatever else, which is kept."""
 
     def __init__(self, query: str | None = None, passages: list[dict[str, Any]] | None = None) -> None:
-        self.query = query
+        self.query: str | None = query
         self.passages: list[dict[str, Any]] = passages if passages is not None else []
 
 
@@ -57,7 +59,7 @@ class Ranker:
     Args:
         model_name: the folder of the model in cache_dir, as FlashRank unpacks it; or NAME.zip as FlashRank downloads it;
             or NAME.ember, where only that is shipped.
-        cache_dir: where FlashRank keeps its models.
+        cache_dir: where FlashRank keeps its models; None: what install() was told, else /tmp, as FlashRank has it.
         max_length: tokens of query and passage together; at most the model's own limit.
         log_level: of the logger "rescoldo.flashrank".
         threads: how many share the passages of one call; None: as many as this process has processors, as FlashRank does
@@ -73,23 +75,23 @@ class Ranker:
     def __init__(
         self,
         model_name: str = DEFAULT_MODEL,
-        cache_dir: str | os.PathLike[str] = DEFAULT_CACHE_DIRECTORY,
+        cache_dir: str | os.PathLike[str] | None = None,
         max_length: int = 512,
         log_level: str = "INFO",
         *,
         threads: int | None = None,
         ember_dir: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.logger = logging.getLogger(__name__)
+        self.logger: logging.Logger = logging.getLogger(__name__)
         if log_level.upper() in _LOG_LEVELS:
             self.logger.setLevel(log_level.upper())
         if not model_name or os.sep in model_name or model_name in (".", ".."):
             raise ValueError(f"model_name is {model_name!r}, expected the name of a folder in cache_dir")
         if model_name in _LISTWISE:
             raise UnsupportedError(f"{model_name} is a language model that ranks lists; rescoldo runs cross-encoders")
-        self.model_name = model_name
-        self.cache_dir = Path(cache_dir)
-        self.model_dir = self.cache_dir / model_name
+        self.model_name: str = model_name
+        self.cache_dir: Path = Path(cache_dir if cache_dir is not None else _defaults["cache_dir"])
+        self.model_dir: Path = self.cache_dir / model_name
         if threads is None:
             threads = len(os.sched_getaffinity(0))
         self._reranker = _open(
@@ -111,14 +113,17 @@ class Ranker:
         return passages
 
 
-def install() -> ModuleType:
+def install(cache_dir: str | os.PathLike[str] | None = None) -> ModuleType:
     """Makes `import flashrank` give this module, for libraries that import it themselves. Returns this module.
 
-    Call it before they do. Raises RuntimeError when the package flashrank has been imported already.
+    Call it before they do. cache_dir is where a Ranker that is not told looks for models, since not every library passes
+    one on. Raises RuntimeError when the package flashrank has been imported already.
     """
     this = sys.modules[__name__]
     if sys.modules.setdefault("flashrank", this) is not this:
         raise RuntimeError("the package flashrank is imported already; call rescoldo.flashrank.install() before")
+    if cache_dir is not None:
+        _defaults["cache_dir"] = os.path.abspath(cache_dir)
     return this
 
 

@@ -32,13 +32,11 @@ print(json.dumps([[d.metadata["id"], d.metadata["relevance_score"], d.page_conte
 LLAMA_INDEX = """
 import json, sys
 import rescoldo.flashrank
-rescoldo.flashrank.install()
-import flashrank
+name, cache_dir, query, texts = json.loads(sys.stdin.read())
+rescoldo.flashrank.install(cache_dir)
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.postprocessor.flashrank_rerank import FlashRankRerank
 
-name, cache_dir, query, texts = json.loads(sys.stdin.read())
-rescoldo.flashrank.DEFAULT_CACHE_DIRECTORY = cache_dir
 reranker = FlashRankRerank(model=name, top_n=4)
 nodes = [NodeWithScore(node=TextNode(text=text, id_=str(index)), score=0.0) for index, text in enumerate(texts)]
 found = reranker.postprocess_nodes(nodes, query_str=query)

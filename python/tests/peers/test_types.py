@@ -7,9 +7,6 @@ import pathlib
 import subprocess
 import sys
 
-import rescoldo
-
-PACKAGE = pathlib.Path(rescoldo.__file__).parent
 USER = """
 import numpy
 from numpy.typing import NDArray
@@ -30,19 +27,21 @@ Ranker("a", cache_dir="b").rerank(RerankRequest(query="a", passages=[{"text": "b
 """
 
 
-def run(*command: str | pathlib.Path) -> None:
-    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "VIRTUAL_ENV": sys.prefix}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+def run(directory: pathlib.Path, *arguments: str) -> None:
+    """In the directory of the user's program, since both look for the package in the current one first."""
+    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "VIRTUAL_ENV": sys.prefix,
+                   "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}  # fmt: skip
+    command = [sys.executable, "-m", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=directory)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_mypy(tmp_path):
     (tmp_path / "user.py").write_text(USER)
-    run(sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--cache-dir", tmp_path / "cache",
-        tmp_path / "user.py", "-p", "rescoldo")  # fmt: skip
+    run(tmp_path, "mypy", "--strict", "-m", "user", "-p", "rescoldo")
 
 
 def test_pyright(tmp_path):
     (tmp_path / "user.py").write_text(USER)
-    run(sys.executable, "-m", "pyright", "--pythonpath", sys.executable, tmp_path / "user.py")
-    run(sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--ignoreexternal", "--verifytypes", "rescoldo")
+    run(tmp_path, "pyright", "user.py")
+    run(tmp_path, "pyright", "--ignoreexternal", "--verifytypes", "rescoldo")
