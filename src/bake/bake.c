@@ -74,6 +74,36 @@ static enum status check_names(const struct baking *baking, struct error *error)
     return STATUS_OK;
 }
 
+static enum status set_prompt(const char *given, char prompt[MODEL_PROMPT_SIZE], struct error *error) {
+    if (given == NULL)
+        return STATUS_OK;
+    if (strlen(given) >= MODEL_PROMPT_SIZE)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "a prompt has %zu bytes, expected at most %u",
+                         strlen(given), MODEL_PROMPT_SIZE - 1);
+    memcpy(prompt, given, strlen(given) + 1);
+    return STATUS_OK;
+}
+
+static enum status set_prompts(struct baking *baking, struct error *error) {
+    const struct bake_options *options = baking->options;
+    size_t embedders = 0;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < baking->count; i++) {
+        struct model_description *description = &baking->sources[i].huggingface.description;
+        if (description->kind != MODEL_EMBEDDER)
+            continue;
+        embedders++;
+        status = set_prompt(options->query_prompt, description->prompts.query, error);
+        if (status == STATUS_OK)
+            status = set_prompt(options->passage_prompt, description->prompts.passage, error);
+    }
+    if (status == STATUS_OK && embedders == 0 &&
+        (options->query_prompt != NULL || options->passage_prompt != NULL))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "only an embedder reads a prompt, and none is baked");
+    return status;
+}
+
 static enum status open_sources(struct baking *baking, struct error *error) {
     baking->sources = calloc(baking->count + 1, sizeof *baking->sources);
     if (baking->sources == NULL)
@@ -198,6 +228,8 @@ enum status bake_run(const struct bake_options *options, struct bake_report *rep
     if (status != STATUS_OK)
         return status;
     status = open_sources(&baking, error);
+    if (status == STATUS_OK)
+        status = set_prompts(&baking, error);
     if (status == STATUS_OK)
         status = write_ember(&baking, error);
     report_sizes(&baking);

@@ -25,6 +25,8 @@ struct bake_options {
     struct bake_model models[BAKE_MAX_MODELS]; /* up to the first without a path; their names must differ */
     const char *output;                        /* the ember to write; appears whole or not at all */
     enum precision precision;
+    /* Of the embedders; NULL: what the model's files say. */
+    const char *query_prompt, *passage_prompt;
     struct bake_progress progress;
 };
 

@@ -56,6 +56,10 @@ static bool set(json_t *object, const char *key, json_t *value) {
 }
 
 static bool describe_output(json_t *entry, const struct model_description *description) {
+    const struct model_prompts *prompts = &description->prompts;
+    if (description->kind == MODEL_EMBEDDER && (prompts->query[0] != '\0' || prompts->passage[0] != '\0') &&
+        !set(entry, "prompts", json_pack("{s:s, s:s}", "query", prompts->query, "passage", prompts->passage)))
+        return false;
     if (description->kind == MODEL_EMBEDDER)
         return set(entry, "pooling", json_string(pooling_name(description->pooling))) &&
                set(entry, "normalize", json_boolean(description->normalize));

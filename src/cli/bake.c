@@ -22,7 +22,7 @@ static const enum precision precision_values[] = {PRECISION_INT8, PRECISION_F32}
 
 struct bake {
     struct option_values models, names;
-    const char *output;
+    const char *output, *query_prompt, *passage_prompt;
     int precision;
     bool json, quiet;
 };
@@ -52,6 +52,15 @@ static int parse(struct bake *bake, int argc, char **argv) {
          .help = "what the model is called in the ember; default: the known name of these weights, else the "
                  "directory's; of several models the first --name is that of the first",
          .repeat = &bake->names},
+        {.name = "query-prompt",
+         .argument = "TEXT",
+         .help =
+             "what the embedder reads before a query, such as \"query: \"; default: as the model's files say",
+         .text = &bake->query_prompt},
+        {.name = "passage-prompt",
+         .argument = "TEXT",
+         .help = "what the embedder reads before a passage; default: as the model's files say",
+         .text = &bake->passage_prompt},
         {.name = "quiet", .help = "no progress on standard error", .flag = &bake->quiet},
         {.name = "json", .help = "print one line of JSON on a terminal too", .flag = &bake->json},
     };
@@ -248,6 +257,8 @@ int command_bake(int argc, char **argv) {
     struct bake_options options = {
         .output = bake.output,
         .precision = precision_values[bake.precision],
+        .query_prompt = bake.query_prompt,
+        .passage_prompt = bake.passage_prompt,
         .progress = {on_progress, &progress, &progress.cancel},
     };
     for (size_t i = 0; i < bake.models.count; i++)

@@ -17,6 +17,8 @@ static const char name[] = "embed";
 enum format { FORMAT_JSON = 0, FORMAT_NPY = 1 };
 static const char *const formats[] = {"json", "npy", NULL};
 
+static const char *const prompts[] = {"none", "query", "passage", NULL};
+static const enum prompt prompt_values[] = {PROMPT_NONE, PROMPT_QUERY, PROMPT_PASSAGE};
 static const char *const truncations[] = {"end", "none", NULL};
 static const enum truncation truncation_values[] = {TRUNCATION_LONGEST_FIRST, TRUNCATION_NONE};
 
@@ -27,7 +29,7 @@ struct embed {
     struct model_argument model_argument;
     const char *input;
     uint64_t max_length;
-    int format, truncation, invalid_utf8;
+    int format, prompt, truncation, invalid_utf8;
     bool json;
 
     struct opened_model opened;
@@ -62,6 +64,13 @@ static int parse(struct embed *embed, int argc, char **argv) {
          .number = &embed->max_length,
          .minimum = TOKENIZER_SPECIAL_SINGLE + 1,
          .maximum = UINT32_MAX},
+        {.name = "prompt",
+         .argument = "PROMPT",
+         .help =
+             "none (default), query or passage: what the model was trained to read before a text, where it "
+             "has that prompt (rescoldo inspect shows it)",
+         .choice = &embed->prompt,
+         .choices = prompts},
         {.name = "truncation",
          .argument = "HOW",
          .help = "end (default): a longer text is cut at its end; none: it is an error",
@@ -189,6 +198,7 @@ static enum status write_failure(struct embed *embed, const struct error *failur
 static enum status embed_texts(struct embed *embed, size_t first, size_t count, struct error *error) {
     const struct call_options options = {
         .max_length = (uint32_t)embed->max_length,
+        .prompt = prompt_values[embed->prompt],
         .truncation = truncation_values[embed->truncation],
     };
     return session_embed(embed->opened.session, embed->texts.texts + first, count, &options,

@@ -31,8 +31,8 @@ enum status embed_plan_text(struct request *request, size_t index, struct error 
     bool all = request->options.truncation_direction == TRUNCATION_LEFT ||
                request->options.truncation == TRUNCATION_NONE;
     size_t enough = all ? 0 : room + 1;
-    enum status status =
-        request_encode(request, request->input.texts[index], enough, &request->tokens, error);
+    enum status status = request_encode(request, request->options.prompt, request->input.texts[index], enough,
+                                        &request->tokens, error);
     if (status != STATUS_OK)
         return status;
     size_t count = request->tokens.count;

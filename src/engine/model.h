@@ -34,9 +34,10 @@ struct model {
     char name[128];
     enum model_kind kind;
     enum precision precision;
-    enum pooling pooling; /* of an embedder */
-    bool normalize;       /* an embedder's vector is divided by its L2 norm */
-    uint32_t max_length;  /* tokens, [CLS] and [SEP] included */
+    enum pooling pooling;         /* of an embedder */
+    struct model_prompts prompts; /* of an embedder */
+    bool normalize;               /* an embedder's vector is divided by its L2 norm */
+    uint32_t max_length;          /* tokens, [CLS] and [SEP] included */
     struct model_shape shape;
     struct embedding_tables embeddings;
     struct layer_norm embedding_norm;

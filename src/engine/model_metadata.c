@@ -336,6 +336,19 @@ static enum status unsupported_name(const char *key, const char *found, struct e
     return error_set(error, STATUS_UNSUPPORTED, "metadata: %s \"%.40s\" is not supported", key, found);
 }
 
+static enum status read_prompts(const json_t *entry, struct model_prompts *prompts, struct error *error) {
+    static const char where[] = "metadata: prompts";
+    json_t *object;
+    if (!json_has(entry, "prompts"))
+        return STATUS_OK;
+    enum status status = json_require_member(entry, "metadata", "prompts", JSON_OBJECT, &object, error);
+    if (status == STATUS_OK)
+        status = model_prompt_read(object, where, "query", prompts->query, error);
+    if (status == STATUS_OK)
+        status = model_prompt_read(object, where, "passage", prompts->passage, error);
+    return status;
+}
+
 static enum status read_pooling(const json_t *entry, struct model *model, struct error *error) {
     const char *pooling;
     enum status status = json_require_string(entry, "metadata", "pooling", &pooling, error);
@@ -343,7 +356,8 @@ static enum status read_pooling(const json_t *entry, struct model *model, struct
         return status;
     if (!pooling_from_name(pooling, &model->pooling))
         return unsupported_name("pooling", pooling, error);
-    return json_require_boolean(entry, "metadata", "normalize", &model->normalize, error);
+    status = json_require_boolean(entry, "metadata", "normalize", &model->normalize, error);
+    return status == STATUS_OK ? read_prompts(entry, &model->prompts, error) : status;
 }
 
 static enum status read_identity(const json_t *entry, struct model *model, struct error *error) {

@@ -110,8 +110,43 @@ enum status request_check_time(const struct request *request, struct error *erro
     return STATUS_OK;
 }
 
-enum status request_encode(struct request *request, struct bytes text, size_t max_tokens,
+static const char *prompt_of(const struct model *model, enum prompt prompt) {
+    if (prompt == PROMPT_QUERY)
+        return model->prompts.query;
+    return prompt == PROMPT_PASSAGE ? model->prompts.passage : "";
+}
+
+static enum status put_prompt(struct request *request, struct bytes prompt, struct bytes *text,
+                              struct error *error) {
+    request->prompted.size = 0;
+    enum status status = buffer_append(&request->prompted, prompt.data, prompt.size, error);
+    if (status == STATUS_OK)
+        status = buffer_append(&request->prompted, text->data, text->size, error);
+    *text = buffer_bytes(&request->prompted);
+    return status;
+}
+
+static uint32_t subtract(uint32_t a, uint32_t b) {
+    return a > b ? a - b : 0;
+}
+
+/* Spans in the text alone; those of the prompt become empty. */
+static void forget_prompt(struct bytes prompt, struct tokens *tokens) {
+    uint32_t bytes = (uint32_t)prompt.size, characters = 0;
+    for (size_t i = 0; i < prompt.size; i++)
+        characters += (prompt.data[i] & 0xc0) != 0x80; /* RFC 3629: not a continuation byte */
+    for (size_t i = 0; i < tokens->count; i++) {
+        struct token_span *span = &tokens->spans[i];
+        span->byte_start = subtract(span->byte_start, bytes);
+        span->byte_end = subtract(span->byte_end, bytes);
+        span->character_start = subtract(span->character_start, characters);
+        span->character_end = subtract(span->character_end, characters);
+    }
+}
+
+enum status request_encode(struct request *request, enum prompt prompt, struct bytes text, size_t max_tokens,
                            struct tokens *tokens, struct error *error) {
+    struct bytes before = bytes_of_string(prompt_of(request->model, prompt));
     struct encode_options options = {
         .invalid_utf8 = request->input.invalid_utf8,
         .with_spans = true,
@@ -119,12 +154,16 @@ enum status request_encode(struct request *request, struct bytes text, size_t ma
     };
     const struct request_memory *memory = tokens == &request->tokens ? request->input.memory : NULL;
     uint64_t start = clock_nanoseconds();
-    enum status status = STATUS_OK;
-    if (memory == NULL || !memory->find_tokens(memory->context, text, max_tokens, tokens)) {
+    /* What is remembered is of the prompt and the text together, with spans in both. */
+    enum status status = before.size > 0 ? put_prompt(request, before, &text, error) : STATUS_OK;
+    if (status == STATUS_OK &&
+        (memory == NULL || !memory->find_tokens(memory->context, text, max_tokens, tokens))) {
         status = tokenizer_encode(&request->model->tokenizer, text, &options, tokens, error);
         if (status == STATUS_OK && memory != NULL)
             memory->keep_tokens(memory->context, text, max_tokens, tokens);
     }
+    if (status == STATUS_OK && before.size > 0)
+        forget_prompt(before, tokens);
     request->usage.tokenize_nanoseconds += clock_nanoseconds() - start;
     return status;
 }
@@ -163,6 +202,7 @@ enum status request_add_sequence(struct request *request, size_t index, struct w
 void request_free(struct request *request) {
     tokens_free(&request->query);
     tokens_free(&request->tokens);
+    buffer_free(&request->prompted);
     sequence_queue_free(&request->ready);
     free(request->query_vector);
     *request = (struct request){0};

@@ -12,6 +12,7 @@
 #ifndef RESCOLDO_ENGINE_REQUEST_H
 #define RESCOLDO_ENGINE_REQUEST_H
 
+#include "base/buffer.h"
 #include "engine/sequence_queue.h"
 #include "engine/session.h"
 #include "tokenizer/windows.h"
@@ -76,6 +77,7 @@ struct request {
     struct call_options options;
     uint32_t max_length;
     struct tokens query, tokens; /* tokens: of the text being prepared */
+    struct buffer prompted;      /* a text after its prompt */
     struct request_text text;
     size_t next_text;            /* the first text that is not tokenized yet */
     struct sequence_queue ready; /* prepared, not yet in a batch */
@@ -126,9 +128,9 @@ void session_discard(struct session *session);
 
 #define QUERY_INDEX SIZE_MAX /* the owner of an embedder's query */
 
-/* Tokenizes, with spans. max_tokens as in struct encode_options. */
-MUST_CHECK enum status request_encode(struct request *request, struct bytes text, size_t max_tokens,
-                                      struct tokens *tokens, struct error *error);
+/* Tokenizes, after the prompt, with spans in the text. max_tokens as in struct encode_options. */
+MUST_CHECK enum status request_encode(struct request *request, enum prompt prompt, struct bytes text,
+                                      size_t max_tokens, struct tokens *tokens, struct error *error);
 
 /* The `kept` tokens of `count` that stay when a text is cut in the direction of the options. */
 struct window request_kept(const struct request *request, size_t count, size_t kept);

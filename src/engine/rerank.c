@@ -60,7 +60,8 @@ enum status rerank_add_query(struct request *request, struct error *error) {
         return STATUS_OK;
     if (request->options.queries != NULL)
         return error_set(error, STATUS_UNSUPPORTED, "an embedder takes one query for all passages");
-    enum status status = request_encode(request, request->input.query, 0, &request->query, error);
+    enum status status =
+        request_encode(request, PROMPT_QUERY, request->input.query, 0, &request->query, error);
     if (status == STATUS_OK && request->model->kind == MODEL_EMBEDDER)
         status = add_query_alone(request, error);
     return status;
@@ -152,10 +153,11 @@ enum status rerank_plan_passage(struct request *request, size_t index, struct er
     *score = (struct passage_score){.raw = -INFINITY};
     enum status status = STATUS_OK;
     if (request->options.queries != NULL)
-        status = request_encode(request, request->options.queries[index], 0, &request->query, error);
+        status =
+            request_encode(request, PROMPT_QUERY, request->options.queries[index], 0, &request->query, error);
     if (status == STATUS_OK)
-        status = request_encode(request, request->input.texts[index], passage_max_tokens(request),
-                                &request->tokens, error);
+        status = request_encode(request, PROMPT_PASSAGE, request->input.texts[index],
+                                passage_max_tokens(request), &request->tokens, error);
     if (status != STATUS_OK)
         return status;
     struct window part = passage_part(request);

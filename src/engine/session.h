@@ -46,11 +46,22 @@ enum truncation_direction {
     TRUNCATION_LEFT = 1,  /* the end is kept */
 };
 
+/* Which of the model's prompts is read before a text. It counts towards the text's tokens, and not in
+ * character_start and character_end. A model without that prompt reads the text as it is. */
+enum prompt {
+    PROMPT_NONE = 0,
+    PROMPT_QUERY = 1,
+    PROMPT_PASSAGE = 2,
+};
+
 /* How the texts of one call are read, and its limits; all optional (zero means none). */
 struct call_options {
     uint32_t max_length;        /* tokens a sequence may have, at most the model's; 0: the model's */
     enum truncation truncation; /* of pairs; single texts are cut (or refused by TRUNCATION_NONE) */
     enum truncation_direction truncation_direction;
+    /* Embed. An embedder that reranks reads the query after the one prompt and the passages after the other,
+     * always. */
+    enum prompt prompt;
     /* Rerank: a passage is cut to so many tokens of its own before anything else, which counts as truncated;
      * 0: not. */
     uint32_t max_passage_tokens;

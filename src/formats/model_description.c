@@ -118,3 +118,20 @@ enum status model_shape_complete(struct model_shape *shape, enum model_kind kind
 uint32_t model_longest_sequence(const struct model_shape *shape) {
     return shape->max_positions < KERNEL_MAX_SEQUENCE ? shape->max_positions : KERNEL_MAX_SEQUENCE;
 }
+
+enum status model_prompt_read(const json_t *object, const char *where, const char *key,
+                              char prompt[MODEL_PROMPT_SIZE], struct error *error) {
+    const char *text;
+    if (!json_has(object, key))
+        return STATUS_OK;
+    enum status status = json_require_string(object, where, key, &text, error);
+    if (status != STATUS_OK)
+        return status;
+    size_t size = strlen(text) + 1;
+    if (size > MODEL_PROMPT_SIZE)
+        return error_set(error, STATUS_LIMIT_EXCEEDED,
+                         "%s: the prompt \"%s\" has %zu bytes, expected at most %u", where, key, size - 1,
+                         MODEL_PROMPT_SIZE - 1);
+    memcpy(prompt, text, size);
+    return STATUS_OK;
+}

@@ -47,6 +47,14 @@ struct model_shape {
 #define MODEL_MAX_POSITIONS         65536u
 #define MODEL_MAX_SEGMENT_TYPES     16u
 
+#define MODEL_PROMPT_SIZE 256u /* bytes of a prompt, with its NUL */
+
+/* What an embedder was trained to read before a text, "" where nothing. */
+struct model_prompts {
+    char query[MODEL_PROMPT_SIZE];
+    char passage[MODEL_PROMPT_SIZE];
+};
+
 struct model_description {
     char architecture[64]; /* "BertModel", "BertForSequenceClassification" */
     enum model_kind kind;
@@ -54,7 +62,8 @@ struct model_description {
     uint32_t max_length;  /* tokens, special tokens included: at most max_positions and KERNEL_MAX_SEQUENCE */
     enum pooling pooling; /* of an embedder */
     bool normalize;       /* an embedder's vector is divided by its L2 norm */
-    char label[64];       /* of a cross-encoder's one output, "" where none is published */
+    struct model_prompts prompts;  /* of an embedder */
+    char label[64];                /* of a cross-encoder's one output, "" where none is published */
     char published_activation[96]; /* what the reference applies to the logit by default, "" where not said */
 };
 
@@ -72,6 +81,10 @@ struct model_shape_names {
     const char *hidden_size, *layers, *attention_heads, *intermediate_size, *vocabulary_size, *max_positions,
         *segment_types;
 };
+
+/* Reads a prompt, the string under key; one that is absent or null leaves it as it is. */
+MUST_CHECK enum status model_prompt_read(const json_t *object, const char *where, const char *key,
+                                         char prompt[MODEL_PROMPT_SIZE], struct error *error);
 
 /* Reads the numbers from the members of a JSON object, each within its bound; not layer_norm_epsilon. */
 MUST_CHECK enum status model_shape_read(const json_t *object, const char *where,

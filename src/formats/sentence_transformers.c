@@ -190,6 +190,27 @@ static enum status read_sentence_bert_config(const struct model_folder *folder,
     return status;
 }
 
+/* The names that published models give the two; the first is that of sentence-transformers 5. */
+static enum status read_prompts(const struct model_folder *folder, struct huggingface_model *model,
+                                struct error *error) {
+    static const char *const passage_names[] = {"document", "passage"};
+    struct model_prompts *prompts = &model->description.prompts;
+    json_t *config;
+    char where[HUGGINGFACE_WHERE_SIZE];
+    snprintf(where, sizeof where, "%s/config_sentence_transformers.json: prompts", folder->path);
+    enum status status =
+        huggingface_read_json(model, folder, "", "config_sentence_transformers.json", true, &config, error);
+    const json_t *named = json_object_get(config, "prompts");
+    if (status == STATUS_OK && json_is_object(named))
+        status = model_prompt_read(named, where, "query", prompts->query, error);
+    for (size_t i = 0; status == STATUS_OK && json_is_object(named) && i < COUNT_OF(passage_names); i++) {
+        if (prompts->passage[0] == '\0')
+            status = model_prompt_read(named, where, passage_names[i], prompts->passage, error);
+    }
+    json_decref(config);
+    return status;
+}
+
 enum status sentence_transformers_read_embedder(const struct model_folder *folder,
                                                 struct huggingface_model *model,
                                                 struct sentence_transformers_settings *settings,
@@ -202,6 +223,8 @@ enum status sentence_transformers_read_embedder(const struct model_folder *folde
             folder->path, settings->unsupported_module);
     model->description.normalize = settings->normalize;
     enum status status = read_sentence_bert_config(folder, model, settings, error);
+    if (status == STATUS_OK)
+        status = read_prompts(folder, model, error);
     if (status != STATUS_OK)
         return status;
     if (settings->has_pooling)

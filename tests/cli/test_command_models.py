@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -170,3 +171,41 @@ def test_serve_refuses_a_model_that_computes_wrong(refuse, run, embedder, tmp_pa
     altered.write_bytes(content.replace(bits, bits[::-1]))
     message = refuse("serve", "--model", altered, "--listen", "127.0.0.1:0")
     assert "computes wrong here" in message and "1 of 1 golden texts are not, to the bit" in message
+
+
+def test_prompts_are_read_before_texts(run, refuse, embedder, embedder_directory, cross_encoder_directory, tmp_path):
+    ember = tmp_path / "prompted.ember"
+    bake = ("bake", "--quiet", "--precision", "f32", "--output", ember)
+    run(*bake, "--model", embedder_directory, "--query-prompt", "one ", "--passage-prompt", "two: ")
+    (inspected,) = json_lines(run("inspect", ember).stdout)
+    assert inspected["metadata"]["models"][0]["prompts"] == {"query": "one ", "passage": "two: "}
+
+    def vector(model, text, *options):
+        (line,) = json_lines(run("embed", "--model", model, *options, input=text.encode()).stdout)
+        return line["embedding"]
+
+    assert vector(ember, "words") == vector(embedder, "words")
+    assert vector(ember, "words", "--prompt", "query") == vector(embedder, "one words")
+    assert vector(ember, "words", "--prompt", "passage") == vector(embedder, "two: words")
+    assert vector(embedder, "words", "--prompt", "query") == vector(embedder, "words")
+    # An embedder reranks with both; where a score stands in the passage does not count the prompt.
+    (scored,) = json_lines(run("rerank", "--model", ember, "--query", "words", input=b"one word").stdout)
+    query, passage = vector(embedder, "one words"), vector(embedder, "two: one word")
+    lengths = [sum(x * x for x in values) ** 0.5 for values in (query, passage)]
+    cosine = sum(a * b for a, b in zip(query, passage)) / (lengths[0] * lengths[1])
+    assert scored["relevance_score"] == pytest.approx((1 + cosine) / 2, abs=1e-6)
+    assert scored["characters_used"] == len("one word")
+    assert "only an embedder reads a prompt" in refuse(*bake, "--model", cross_encoder_directory, "--query-prompt", "x")
+    assert "expected at most 255" in refuse(*bake, "--model", embedder_directory, "--query-prompt", "x" * 256)
+
+
+def test_prompts_come_from_the_files(run, embedder_directory, tmp_path):
+    directory = tmp_path / "model"
+    shutil.copytree(embedder_directory, directory)
+    prompts = {"query": "find: ", "document": "", "passage": "read: "}
+    (directory / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
+    run("bake", "--quiet", "--model", directory, "--output", tmp_path / "x.ember")
+    (inspected,) = json_lines(run("inspect", tmp_path / "x.ember").stdout)
+    model = inspected["metadata"]["models"][0]
+    assert model["prompts"] == {"query": "find: ", "passage": "read: "}
+    assert "config_sentence_transformers.json" in {source["file"] for source in model["sources"]}
