@@ -1,8 +1,10 @@
+#include "base/memory_limit.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "engine/model.h"
 #include "engine/selftest.h"
 #include "server/address.h"
+#include "server/memory_plan.h"
 #include "server/router.h"
 #include "server/server.h"
 #include "server/service_manager.h"
@@ -29,6 +31,7 @@ struct serve_arguments {
     struct option_values open_paths;
     const char *access_log;
     int sandbox;
+    const char *memory_limit;
     const char *user;
     struct limits limits;
     char names[MAX_LIMITS][LIMIT_NAME_SIZE];
@@ -43,6 +46,8 @@ struct serve_addresses {
     size_t address_count, inherited_count;
     struct listening_options listening;
     struct sandbox_options sandbox;
+    uint64_t memory_limit;
+    const char *memory_limit_source;
 };
 
 /* max_body_bytes is --max-body-bytes, idle_timeout_seconds is --idle-timeout SECONDS. Returns the value's
@@ -120,6 +125,12 @@ static void describe_options(struct serve_arguments *arguments) {
                                                   "kernel has it; strict: only with both; off: neither",
                                           .choice = &arguments->sandbox,
                                           .choices = sandbox_mode_names});
+    add_option(arguments, (struct option){.name = "memory-limit",
+                                          .argument = "BYTES",
+                                          .help = "do not start, or lower limits that are not given,\n"
+                                                  "unless all fits: 64MiB, or none; default the memory\n"
+                                                  "limit of the control group",
+                                          .text = &arguments->memory_limit});
     add_option(arguments, (struct option){.name = "user",
                                           .argument = "USER:GROUP",
                                           .help = "numbers: whom root's server becomes once everything is\n"
@@ -194,6 +205,20 @@ static int parse_user(const char *text, struct sandbox_options *sandbox) {
     return COMMAND_CONTINUE;
 }
 
+static int parse_memory_limit(const char *text, struct serve_addresses *parsed) {
+    parsed->memory_limit_source = "--memory-limit";
+    if (text == NULL) {
+        parsed->memory_limit = memory_limit("");
+        parsed->memory_limit_source = "the control group";
+    } else if (!memory_size_parse(text, &parsed->memory_limit)) {
+        return command_usage_error(
+            "serve", "--memory-limit is \"%.40s\", expected bytes, such as 67108864 or 64MiB, or none", text);
+    }
+    if (parsed->memory_limit == 0)
+        parsed->memory_limit_source = "none";
+    return COMMAND_CONTINUE;
+}
+
 /* "none" stands for a path that does not exist. */
 static int check_open_paths(const struct option_values *paths) {
     for (size_t i = 0; i < paths->count; i++) {
@@ -243,6 +268,8 @@ static int run(const struct serve_arguments *arguments, const struct serve_addre
         .listening = parsed->listening,
         .sandbox = parsed->sandbox,
         .limits = arguments->limits,
+        .memory_limit = parsed->memory_limit,
+        .memory_limit_source = parsed->memory_limit_source,
         .log_descriptor = STDERR_FILENO,
         .access_log_descriptor = access_log,
         .api_keys = keys,
@@ -275,6 +302,8 @@ int command_serve(int argc, char **argv) {
     parsed.sandbox.mode = (enum sandbox_mode)arguments.sandbox;
     if (outcome == COMMAND_CONTINUE)
         outcome = parse_user(arguments.user, &parsed.sandbox);
+    if (outcome == COMMAND_CONTINUE)
+        outcome = parse_memory_limit(arguments.memory_limit, &parsed);
     return outcome == COMMAND_CONTINUE ? run(&arguments, &parsed) : outcome;
 }
 

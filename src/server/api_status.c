@@ -90,7 +90,10 @@ static void write_memory(const struct server_state *state, struct json_writer *w
     json_unsigned_member(writer, "model_bytes", state->services[0].model->ember.file.size);
     json_unsigned_member(writer, "session_bytes", session_set_memory(state->sessions));
     json_unsigned_member(writer, "bodies_in_flight_bytes", state->body_bytes);
+    json_unsigned_member(writer, "work_in_flight_bytes", atomic_load(&state->work_budget.used));
     json_unsigned_member(writer, "resident_bytes", statistics.resident_bytes);
+    json_key(writer, "plan");
+    memory_plan_write(&state->memory_plan, writer);
     json_end_object(writer);
 }
 

@@ -52,6 +52,7 @@ static void free_when_closed(uv_handle_t *handle) {
     struct server_state *state = connection->state;
     connection_reset_request(connection);
     http_request_free(&connection->request);
+    state->body_bytes -= connection->pending.size;
     buffer_free(&connection->pending);
     free(connection);
     state->connections_in_phase[PHASE_CLOSING]--;
@@ -142,10 +143,13 @@ static void begin_request(struct connection *connection) {
 static void keep_for_later(struct connection *connection, struct bytes input) {
     if (connection->phase != PHASE_WORKING && connection->phase != PHASE_WRITING)
         return; /* nothing more will be answered */
-    if (buffer_append(&connection->pending, input.data, input.size, NULL) != STATUS_OK) {
+    struct server_state *state = connection->state;
+    if (state->body_bytes + input.size > state->limits.max_body_bytes_in_flight ||
+        buffer_append(&connection->pending, input.data, input.size, NULL) != STATUS_OK) {
         connection_close(connection);
         return;
     }
+    state->body_bytes += input.size;
     if (connection->pending.size >= MAX_PENDING_BYTES && connection->reading) {
         uv_read_stop(&connection->socket.stream);
         connection->reading = false;
@@ -212,6 +216,7 @@ void connection_resume(struct connection *connection) {
     }
     struct buffer pending = connection->pending;
     connection->pending = (struct buffer){0};
+    connection->state->body_bytes -= pending.size;
     consume(connection, buffer_bytes(&pending));
     buffer_free(&pending);
     if (connection->peer_finished && connection->phase == PHASE_IDLE)

@@ -38,6 +38,7 @@ struct connection {
     bool request_complete;
     bool reply_decided; /* before the body was read; it is read and thrown away */
     size_t counted_body_bytes;
+    struct memory_claim claim; /* of the reply */
     char request_id[REQUEST_ID_SIZE];
     struct trace_context trace;
     const char *key_name; /* of the key that the request has, for the log; never NULL */

@@ -10,6 +10,7 @@ void connection_reset_request(struct connection *connection) {
     connection->counted_body_bytes = 0;
     http_request_reset(&connection->request);
     reply_free(&connection->reply);
+    memory_claim_release(&connection->claim);
     buffer_free(&connection->reply_head);
     connection->route = route_count;
     connection->request_complete = false;

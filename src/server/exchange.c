@@ -193,6 +193,7 @@ static struct job *make_job(struct connection *connection, uint64_t timeout) {
     connection->request.body = (struct buffer){0};
     connection->counted_body_bytes = 0; /* job->body_size goes on counting them */
     memcpy(job->request_id, connection->request_id, sizeof job->request_id);
+    job->claim.budget = &connection->state->work_budget;
     job->submitted_at = clock_nanoseconds();
     job->deadline_at = job->submitted_at + timeout;
     return job;
@@ -321,6 +322,12 @@ void connection_deliver(struct server_state *state, struct job *job) {
         reply->compute_nanoseconds = job->usage.compute_nanoseconds;
         reply->body = job->reply;
         job->reply = (struct buffer){0};
+        connection->claim = job->claim;
+        job->claim = (struct memory_claim){0};
+        if (job->http_status == 429) {
+            state->metrics.shed[SHED_BODY_MEMORY]++;
+            reply->retry_after_milliseconds = scheduler_retry_milliseconds(state->scheduler, 0, 0);
+        }
         state->metrics.deadline_exceeded += job->http_status == 504 ? 1 : 0;
     }
     release(state, job);

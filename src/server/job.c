@@ -11,6 +11,7 @@ void job_free(struct job *job) {
     request_free(&job->request);
     recall_free(&job->recall);
     sequence_queue_free(&job->prepared);
+    memory_claim_release(&job->claim);
     free(job);
 }
 

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "engine/request.h"
 #include "server/dialect.h"
+#include "server/memory_budget.h"
 #include "server/recall.h"
 
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ struct job {
     const struct dialect *const *dialects; /* of the path, NULL-terminated */
     struct buffer body;                    /* freed as soon as it is read */
     size_t body_size;
+    struct memory_claim claim; /* with a budget; grows while the body is read, goes on with the reply */
     char request_id[REQUEST_ID_SIZE];
     uint64_t submitted_at, deadline_at; /* clock_nanoseconds() */
 

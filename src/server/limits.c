@@ -13,6 +13,8 @@ const struct limit_description limit_descriptions[] = {
     LIMIT(max_uri_bytes, 64, 32 * KIB, 2 * KIB, "request target (414)"),
     LIMIT(max_body_bytes, 1, 1024 * MIB, 8 * MIB, "one request body (413)"),
     LIMIT(max_body_bytes_in_flight, 1, 16384 * MIB, 64 * MIB, "all request bodies held at once (429)"),
+    LIMIT(max_work_bytes_in_flight, 64 * KIB, 65536 * MIB, 1024 * MIB,
+          "parsed JSON, results and replies of all requests (429)"),
     LIMIT(max_passages, 1, 1000000, 10000, "passages of one rerank request (400)"),
     LIMIT(max_inputs, 1, 1000000, 2048, "texts of one embeddings request (400)"),
     LIMIT(max_json_depth, 4, 512, 16, "nesting of a JSON body (400)"),

@@ -14,6 +14,7 @@ struct limits {
     uint64_t max_uri_bytes;
     uint64_t max_body_bytes;
     uint64_t max_body_bytes_in_flight;
+    uint64_t max_work_bytes_in_flight;
 
     /* The content of a request. */
     uint64_t max_passages;

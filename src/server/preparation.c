@@ -3,8 +3,55 @@
 #include "server/json_body.h"
 #include "server/service_choice.h"
 
+#include <inttypes.h>
+
+/* A JSON value as jansson keeps it (a small object has most beside its text), what the server keeps of a
+ * text, and its result in a reply; measured, and rounded up. */
+#define BYTES_PER_VALUE ((uint64_t)512)
+/* Of a number in a reply's JSON, with its separator. */
+#define BYTES_PER_NUMBER ((uint64_t)14)
+
+static int claim(struct job *job, uint64_t bytes, struct api_error *error) {
+    if (memory_claim_add(&job->claim, bytes))
+        return 0;
+    uint64_t maximum = job->claim.budget->maximum;
+    if (job->claim.bytes + bytes > maximum)
+        return api_refuse(error, 413, "request_too_large",
+                          "the request may need %" PRIu64 " bytes of memory, of which the server has %" PRIu64
+                          ": ask for less at once",
+                          job->claim.bytes + bytes, maximum);
+    return api_refuse(error, 429, "overloaded", "the server has no memory for more requests now");
+}
+
+/* Every value but the first follows one of these bytes; within strings they are counted too, so a text may
+ * cost a little more than it needs. */
+static uint64_t most_values(struct bytes text) {
+    uint64_t values = 1;
+    for (size_t i = 0; i < text.size; i++)
+        values += text.data[i] == ',' || text.data[i] == ':' || text.data[i] == '[' || text.data[i] == '{';
+    return values;
+}
+
+/* Vectors as floats and as text. */
+static int claim_embeddings(struct job *job, const struct model *model, struct api_error *error) {
+    const struct work *work = &job->work;
+    uint64_t types = 0, vectors = work->text_count;
+    for (unsigned set = work->embedding_types; set != 0; set >>= 1)
+        types += set & 1;
+    if (work->options.token_embeddings) {
+        for (size_t i = 0; i < work->text_count; i++) {
+            uint64_t most = work->texts[i].size + TOKENIZER_SPECIAL_SINGLE;
+            vectors += most < model->max_length ? most : model->max_length;
+        }
+    }
+    uint64_t bytes_per_number = sizeof(float) + BYTES_PER_NUMBER * (types > 1 ? types : 1);
+    return claim(job, vectors * model->shape.hidden_size * bytes_per_number, error);
+}
+
 static int read_body(const struct service *service, struct job *job, struct api_error *error) {
     struct work *work = &job->work;
+    if (claim(job, most_values(buffer_bytes(&job->body)) * BYTES_PER_VALUE, error) != 0)
+        return -1;
     if (json_body_parse(buffer_bytes(&job->body), service->limits, &work->document, error) != 0)
         return -1;
     buffer_free(&job->body);
@@ -17,6 +64,8 @@ static int read_body(const struct service *service, struct job *job, struct api_
         return -1;
     if (job->dialect->kind == WORK_OTHER)
         return job->dialect->compute(service, work, error);
+    if (job->dialect->kind == WORK_EMBED && claim_embeddings(job, service->model, error) != 0)
+        return -1;
     work->options.cancel = &job->cancel;
     work->options.deadline_nanoseconds = job->deadline_at;
     struct request_input input;

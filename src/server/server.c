@@ -275,6 +275,19 @@ static enum status make_cache(struct server_state *state, struct error *error) {
     return status;
 }
 
+static enum status fit_memory(struct server *server, struct error *error) {
+    struct server_state *state = &server->state;
+    state->memory_plan = (struct memory_plan){
+        .limit = server->options->memory_limit,
+        .source = server->options->memory_limit_source,
+        .model = state->services[0].model->ember.file.size,
+        .sessions = server->workers * session_set_memory(&server->sessions),
+    };
+    enum status status = memory_plan_fit(&state->memory_plan, server->workers, &state->limits, error);
+    state->work_budget.maximum = state->limits.max_work_bytes_in_flight;
+    return status;
+}
+
 /* All that the server will ever open. */
 static enum status open_everything(struct server *server, struct error *error) {
     enum status status = fit_connections(server, error);
@@ -282,6 +295,8 @@ static enum status open_everything(struct server *server, struct error *error) {
         status = make_cache(&server->state, error);
     if (status == STATUS_OK)
         status = session_set_create(server->options->models, &server->sessions, error);
+    if (status == STATUS_OK)
+        status = fit_memory(server, error);
     if (status != STATUS_OK)
         return status;
     server->state.sessions = &server->sessions;
@@ -336,6 +351,9 @@ static void log_start_line(const struct server *server) {
     if (server->fewer_connections)
         log_message(server->state.log, "warning", "fewer_connections",
                     "the limit of open files allows fewer connections than max_connections; see /info");
+    if (server->state.memory_plan.lowered)
+        log_message(server->state.log, "info", "limits_lowered",
+                    "limits are lower than their defaults, so that all fits the memory; see /info");
     struct buffer line = {0};
     struct json_writer writer = json_writer_to(&line);
     log_event_begin(&writer, "info", "start");

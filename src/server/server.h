@@ -23,6 +23,8 @@ struct server_options {
     size_t inherited_count; /* of descriptors on which to listen, from FIRST_INHERITED_DESCRIPTOR on */
     struct listening_options listening;
     struct limits limits;
+    uint64_t memory_limit;           /* bytes; 0: none */
+    const char *memory_limit_source; /* memory_plan.h */
     struct sandbox_options sandbox;
     int log_descriptor;
     int access_log_descriptor;       /* may be log_descriptor; -1: requests are not logged */

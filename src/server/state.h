@@ -6,6 +6,8 @@
 #include "server/api_keys.h"
 #include "server/dialect.h"
 #include "server/log.h"
+#include "server/memory_budget.h"
+#include "server/memory_plan.h"
 #include "server/metrics.h"
 #include "server/router.h"
 #include "server/sandbox.h"
@@ -58,6 +60,8 @@ struct server_state {
     int statistics_descriptor; /* /proc/self/stat, or -1 */
     uint64_t max_descriptors;
     struct sandbox_report sandbox;
+    struct memory_plan memory_plan;
+    struct memory_budget work_budget;
 
     uint64_t request_id_prefix, request_id_counter;
 
