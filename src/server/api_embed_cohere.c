@@ -52,7 +52,7 @@ static int read_v1(const struct service *service, struct work *work, struct api_
         return api_refuse_field(error, "images", "images cannot be embedded by %s, which reads text",
                                 service->model->name);
     if (request_texts(work, json_field(work->document, "texts"), &rules, error) != 0 ||
-        read_types(work, error) != 0)
+        request_prompt(work, error) != 0 || read_types(work, error) != 0)
         return -1;
     return request_truncate_word(work, error);
 }

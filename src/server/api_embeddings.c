@@ -30,7 +30,7 @@ static int read_embeddings(const struct service *service, struct work *work, str
         .single = true,
         .token_ids = "; LangChain's OpenAIEmbeddings sends text with check_embedding_ctx_length=False"};
     if (request_dimensions(service, work, "dimensions", error) != 0 || read_encoding(work, error) != 0 ||
-        read_output(service, work, error) != 0 ||
+        read_output(service, work, error) != 0 || request_prompt(work, error) != 0 ||
         request_texts(work, json_field(work->document, "input"), &rules, error) != 0)
         return -1;
     return request_truncate(work, work->document, "truncation", error);

@@ -230,3 +230,35 @@ int request_dimensions(const struct service *service, const struct work *work, c
                                 name, dimensions, model->name, model->shape.hidden_size);
     return 0;
 }
+
+enum prompt request_prompt_of_word(struct bytes word) {
+    static const struct {
+        const char *word;
+        enum prompt prompt;
+    } roles[] = {
+        {"query", PROMPT_QUERY},
+        {"search_query", PROMPT_QUERY},
+        {"retrieval.query", PROMPT_QUERY},
+        {"document", PROMPT_PASSAGE},
+        {"passage", PROMPT_PASSAGE},
+        {"search_document", PROMPT_PASSAGE},
+        {"retrieval.passage", PROMPT_PASSAGE},
+    };
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        if (bytes_equal(word, bytes_of_string(roles[i].word)))
+            return roles[i].prompt;
+    }
+    return PROMPT_NONE;
+}
+
+int request_prompt(struct work *work, struct api_error *error) {
+    static const char *const names[] = {"input_type", "task"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct bytes word;
+        if (json_field_string(work->document, names[i], &word, error) != 0)
+            return -1;
+        if (word.data != NULL)
+            work->options.prompt = request_prompt_of_word(word);
+    }
+    return 0;
+}

@@ -54,4 +54,12 @@ int request_dimensions(const struct service *service, const struct work *work, c
 /* Does the body have a string, an array or an object there? What `speaks` of a dialect looks at. */
 bool has_field(const json_t *document, const char *name);
 
+/* The role that a word names: "query" and "search_query"; "document", "passage" and "search_document"; with
+ * "retrieval." before it too, as Jina has it. Any other word: PROMPT_NONE. */
+enum prompt request_prompt_of_word(struct bytes word);
+
+/* The prompt of an embed request, from input_type (Cohere, Voyage, NVIDIA) or task (Jina); other roles, such
+ * as clustering, have none. */
+int request_prompt(struct work *work, struct api_error *error);
+
 #endif

@@ -85,3 +85,48 @@ def test_the_working_memory_is_that_of_the_larger_model(both, embedder):
 
     # Beside the arena each session has its outputs and the lists of a batch.
     assert session_bytes(both) < session_bytes(embedder) * 1.1
+
+
+@pytest.fixture(scope="module")
+def prompted(rescoldo, all_minilm_directory, tmp_path_factory):
+    ember = tmp_path_factory.mktemp("prompted") / "prompted.ember"
+    prompts = ("--query-prompt", "query: ", "--passage-prompt", "passage: ")
+    subprocess.run([rescoldo, "bake", "--quiet", "--model", all_minilm_directory, *prompts, "--output", ember],
+                   check=True, capture_output=True)
+    with RunningServer(rescoldo, ember) as server:
+        yield server
+
+
+def vector(server, path, body):
+    status, _, reply = server.post(path, body)
+    assert status == 200, reply
+    if path == "/embed":
+        return reply[0]
+    return reply["data"][0]["embedding"] if path == "/v1/embeddings" else reply["embeddings"]["float"][0]
+
+
+@pytest.mark.parametrize("path, text, field, query, passage", [
+    ("/v1/embeddings", "input", "input_type", "query", "document"),
+    ("/v1/embeddings", "input", "input_type", "query", "passage"),
+    ("/v1/embeddings", "input", "task", "retrieval.query", "retrieval.passage"),
+    ("/v2/embed", "texts", "input_type", "search_query", "search_document"),
+    ("/embed", "inputs", "prompt_name", "query", "document"),
+])
+def test_the_field_of_each_client_chooses_the_prompt(prompted, path, text, field, query, passage):
+    def plain(words):
+        return vector(prompted, path, {text: [words]})
+
+    assert vector(prompted, path, {text: ["words"], field: query}) == plain("query: words")
+    assert vector(prompted, path, {text: ["words"], field: passage}) == plain("passage: words")
+    if field != "prompt_name":
+        assert vector(prompted, path, {text: ["words"], field: "clustering"}) == plain("words")
+
+
+def test_a_prompt_the_model_has_not_is_refused_where_it_is_named(prompted, embedder):
+    status, _, reply = prompted.post("/embed", {"inputs": "words", "prompt_name": "code"})
+    assert status in (400, 413, 422) and 'has no prompt "code"; it has query, document' in str(reply)
+    status, _, reply = embedder.post("/embed", {"inputs": "words", "prompt_name": "query"})
+    assert status in (400, 413, 422) and "it has none" in str(reply)
+    # Clients send a role to every model: it is no error where there is no prompt.
+    assert vector(embedder, "/v1/embeddings", {"input": ["words"], "input_type": "query"}) == vector(
+        embedder, "/v1/embeddings", {"input": ["words"]})
