@@ -28,7 +28,6 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
 COPY --from=model /rescoldo/sources sources/
 COPY Makefile ./
 COPY scripts/ scripts/
-COPY scripts/ scripts/
 COPY include/ include/
 COPY src/ src/
 ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content
@@ -49,7 +48,7 @@ LABEL org.opencontainers.image.title="rescoldo" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND BSD-2-Clause AND BSD-3-Clause AND ISC AND LGPL-2.1-only AND LGPL-2.1-or-later AND MIT AND Zlib" \
       rescoldo.model="${MODEL}"
 USER 65532:65532
 EXPOSE 8080
