@@ -1,9 +1,7 @@
 #include "server/admission.h"
 
-#include <stdlib.h>
-
 /* Jobs are put in order up to this many; the rest counts as average. */
-#define MAX_SORTED ((size_t)512)
+#define MAX_SORTED ((size_t)256)
 /* Predictions are a little off; who comes a little late gets in, who comes a little early does not. */
 #define MARGIN 1.1
 /* Both sides are estimates: a job with up to so many times the tokens of a request counts as going before it.
@@ -54,9 +52,18 @@ bool admission_has_room(const struct backlog *backlog, double tokens) {
            nanoseconds(backlog, summary.ahead) < (double)limits->max_queue_seconds * NANOSECONDS_PER_SECOND;
 }
 
-static int by_tokens(const void *a, const void *b) {
-    double first = ((const struct entry *)a)->tokens, second = ((const struct entry *)b)->tokens;
-    return (first > second) - (first < second);
+/* The first jobs by what is left of them. By insertion: there are few, and qsort of the C library asks the
+ * system how much memory it has, which a sealed process may not. */
+static size_t sort_jobs(const struct job_list *jobs, struct entry entries[MAX_SORTED]) {
+    size_t count = 0;
+    for (const struct job *job = jobs->first; job != NULL && count < MAX_SORTED; job = job->next) {
+        struct entry entry = {job_remaining_tokens(job), job->body_size};
+        size_t place = count++;
+        for (; place > 0 && entries[place - 1].tokens > entry.tokens; place--)
+            entries[place] = entries[place - 1];
+        entries[place] = entry;
+    }
+    return count;
 }
 
 /* Tokens to be computed until so many jobs are done and their bodies have freed so many bytes; negative when
@@ -64,10 +71,7 @@ static int by_tokens(const void *a, const void *b) {
 static double tokens_until(const struct backlog *backlog, const struct summary *summary, size_t jobs,
                            uint64_t bytes) {
     struct entry entries[MAX_SORTED];
-    size_t count = 0;
-    for (const struct job *job = backlog->jobs->first; job != NULL && count < MAX_SORTED; job = job->next)
-        entries[count++] = (struct entry){job_remaining_tokens(job), job->body_size};
-    qsort(entries, count, sizeof *entries, by_tokens);
+    size_t count = sort_jobs(backlog->jobs, entries);
     double tokens = 0;
     uint64_t freed = 0;
     size_t done = 0;

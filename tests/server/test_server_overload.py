@@ -83,6 +83,19 @@ def test_the_predicted_wait_is_bounded(start):
         assert running(server) == 1
 
 
+def test_a_long_queue_refuses_too(start):
+    server = start("--max-queued-requests", "80", "--threads", "1")
+    waiting = []
+    while server.metrics()['rescoldo_shed_total{reason="queue"}'] == 0:
+        waiting.append(RawConnection(server))
+        waiting[-1].send(post("/v1/rerank", LONG))
+    assert len(waiting) > 80
+    for connection in waiting:
+        connection.close()
+    wait_until(lambda: present(server) == 0)
+    assert server.post("/v1/rerank", SHORT)[0] == 200
+
+
 def test_queued_tokens_are_bounded(start):
     server = start("--max-queued-tokens", "1000")
     with begin_endless(server):  # one alone is always taken
