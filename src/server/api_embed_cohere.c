@@ -5,6 +5,9 @@
 #include "server/reply_fields.h"
 #include "server/request_fields.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static const struct {
     const char *name;
     enum embedding_type type;
@@ -46,13 +49,43 @@ static int read_types(struct work *work, struct api_error *error) {
     return 0;
 }
 
+/* One of v2's `inputs`: {content: [{type: "text", text}]}. */
+static int read_content(const json_t *input, size_t index, struct bytes *text, struct api_error *error) {
+    const json_t *content = json_object_get(input, "content"), *part = json_array_get(content, 0);
+    const json_t *value = json_object_get(part, "text");
+    char param[48];
+    snprintf(param, sizeof param, "inputs[%zu].content", index);
+    if (json_array_size(content) != 1 || !json_is_string(value))
+        return api_refuse_field(error, param, "%s is not an array of one {\"type\": \"text\", \"text\"}",
+                                param);
+    *text = json_string_bytes(value);
+    return 0;
+}
+
+static int read_inputs(const struct service *service, struct work *work, const json_t *inputs,
+                       struct api_error *error) {
+    size_t count = json_array_size(inputs);
+    if (count == 0 || count > service->limits->max_inputs)
+        return api_refuse_field(error, "inputs", "inputs is not an array of 1 to %" PRIu64 " objects",
+                                service->limits->max_inputs);
+    if (work_allocate_texts(work, count, error) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (read_content(json_array_get(inputs, i), i, &work->texts[i], error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int read_v1(const struct service *service, struct work *work, struct api_error *error) {
     const struct text_rules rules = {.name = "texts", .max_count = service->limits->max_inputs};
     if (json_field(work->document, "images") != NULL)
         return api_refuse_field(error, "images", "images cannot be embedded by %s, which reads text",
                                 service->model->name);
-    if (request_texts(work, json_field(work->document, "texts"), &rules, error) != 0 ||
-        request_prompt(work, error) != 0 || read_types(work, error) != 0)
+    const json_t *texts = json_field(work->document, "texts"), *inputs = json_field(work->document, "inputs");
+    int outcome = texts == NULL && inputs != NULL ? read_inputs(service, work, inputs, error)
+                                                  : request_texts(work, texts, &rules, error);
+    if (outcome != 0 || request_prompt(work, error) != 0 || read_types(work, error) != 0)
         return -1;
     return request_truncate_word(work, error);
 }

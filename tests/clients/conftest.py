@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from client_texts import DOCUMENTS, QUERY
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would fetch prices when it is imported
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
@@ -16,16 +17,6 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "server"))
 from running_server import RunningServer  # noqa: E402
 from tiny_cross_encoder import write_tiny_cross_encoder  # noqa: E402
-
-QUERY = "What is the capital of France?"
-DOCUMENTS = [
-    "Berlin is the capital of Germany.",
-    "Paris is the capital of France.",
-    "Bread is baked from flour, water and salt.",
-    "La Tour Eiffel se trouve à Paris 🗼.",
-    "paris " * 400,
-]
-
 
 @pytest.fixture(scope="session")
 def client_ember(rescoldo, all_minilm_directory, tmp_path_factory) -> pathlib.Path:

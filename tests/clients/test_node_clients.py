@@ -10,7 +10,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import DOCUMENTS, QUERY
+from client_texts import DOCUMENTS, QUERY
 
 NODE = pathlib.Path(os.environ.get("RESCOLDO_NODE_CLIENTS", pathlib.Path(__file__).parent / "node"))
 

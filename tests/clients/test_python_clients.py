@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import DOCUMENTS, QUERY
+from client_texts import DOCUMENTS, QUERY
 
 for package in ("litellm", "langchain_cohere", "haystack", "rerankers"):
     pytest.importorskip(package, reason="tests/clients/requirements.txt is not installed")

@@ -69,6 +69,11 @@ def test_cohere_v2_without_types_is_float(embedder, expected, path):
     assert ask(embedder, path, texts=TEXTS, model="m", input_type="x")["embeddings"] == {"float": expected}
 
 
+def test_cohere_inputs_of_text(embedder, expected):
+    inputs = [{"content": [{"type": "text", "text": text}]} for text in TEXTS]
+    assert ask(embedder, "/v2/embed", inputs=inputs, model="m")["embeddings"] == {"float": expected}
+
+
 def test_cohere_truncates_at_either_end_or_not_at_all(embedder):
     def vector(text, **body):
         return ask(embedder, "/v2/embed", texts=[text], **body)["embeddings"]["float"][0]
@@ -93,6 +98,8 @@ def test_cohere_truncates_at_either_end_or_not_at_all(embedder):
         ({"texts": ["a"], "truncate": "MIDDLE"}, "truncate"),
         ({"texts": ["a"], "output_dimension": 256}, "output_dimension"),
         ({"images": ["data:"]}, "images"),
+        ({"inputs": []}, "inputs"),
+        ({"inputs": [{"content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "inputs[0].content"),
     ],
 )
 def test_what_is_wrong_is_named(embedder, body, param):
