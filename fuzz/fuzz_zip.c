@@ -8,6 +8,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static bool leads_out(const char *name) {
+    size_t length = strlen(name);
+    return name[0] == '/' || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
+           strcmp(name, "..") == 0 || (length > 2 && strcmp(name + length - 3, "/..") == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct zip_archive archive;
     struct error error;
@@ -15,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < archive.count; i++) {
             const struct zip_entry *entry = &archive.entries[i];
             struct file_mapping content;
-            if (strstr(entry->name, "../") != NULL || entry->name[0] == '/')
+            if (leads_out(entry->name))
                 abort();
             if (entry->size <= LARGEST_ENTRY && zip_read(&archive, entry, &content, &error) == STATUS_OK)
                 file_unmap(&content);

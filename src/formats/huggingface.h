@@ -10,10 +10,9 @@
 #include "formats/model_description.h"
 #include "formats/model_folder.h"
 
-#define HUGGINGFACE_PATH_SIZE  MODEL_FOLDER_PATH_SIZE /* of a file's whole path */
-#define HUGGINGFACE_NAME_SIZE  128                    /* of a file's path inside the model directory */
-#define HUGGINGFACE_WHERE_SIZE (HUGGINGFACE_PATH_SIZE + 2 * HUGGINGFACE_NAME_SIZE) /* of both, for messages  \
-                                                                                    */
+#define HUGGINGFACE_PATH_SIZE       MODEL_FOLDER_PATH_SIZE /* of a file's whole path */
+#define HUGGINGFACE_NAME_SIZE       128                    /* of a file's path inside the model directory */
+#define HUGGINGFACE_WHERE_SIZE      (HUGGINGFACE_PATH_SIZE + 2 * HUGGINGFACE_NAME_SIZE) /* in messages */
 #define HUGGINGFACE_MAX_CONFIG_SIZE ((size_t)1 << 20)
 #define HUGGINGFACE_MAX_FILES       8
 #define HUGGINGFACE_MAX_NOTES       4
