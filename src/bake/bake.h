@@ -17,7 +17,7 @@
 #define BAKE_MAX_MODELS MODEL_MAX_PER_EMBER
 
 struct bake_model {
-    const char *path; /* a Hugging Face directory, or the model.safetensors in one */
+    const char *path; /* a directory, weights file or .zip: source_open */
     const char *name; /* in the ember; NULL: the known name of these weights, else the directory's */
 };
 
