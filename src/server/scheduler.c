@@ -17,8 +17,8 @@
 #define PREPARATION_NICENESS    5
 #define COMPUTE_NICENESS        10
 #define MAX_NICENESS            19
-#define WARM_UP_TOKENS          128u
-#define WARM_UP_TEXTS           16u
+#define WARM_UP_TOKENS          32u
+#define WARM_UP_TEXTS           4u
 #define LIGHT_BYTES             ((uint64_t)65536) /* of a body, and of a reply */
 #define PREPARERS               2u
 /* Tokens are prepared for so many slices of each worker. */
@@ -401,8 +401,8 @@ struct scheduler_load scheduler_load(struct scheduler *scheduler) {
 
 /* --- start and end --- */
 
-/* The first slice, so that the first prediction rests on something and the first request finds the weights in
- * memory. */
+/* The first slice, so that the first prediction rests on something. It is short, since a start waits for it;
+ * the self-test before it has brought the weights into memory. */
 static enum status warm_up(struct scheduler *scheduler, size_t number, struct error *error) {
     struct session *session = scheduler->options.sessions->sessions[number];
     const struct model *model = scheduler->options.service->all[number].model;
@@ -416,13 +416,10 @@ static enum status warm_up(struct scheduler *scheduler, size_t number, struct er
     uint32_t length = model->max_length < WARM_UP_TOKENS ? model->max_length : WARM_UP_TOKENS;
     const struct call_options options = {.max_length = length};
     struct bytes passage = bytes_of_string(query);
-    for (size_t i = 0; i < 2; i++) { /* the second without page faults */
-        enum status status = session_rerank(session, passage, &passage, 1, &options, &score, &usage, error);
-        if (status != STATUS_OK)
-            return status;
-    }
-    forecast_learn_slice(&scheduler->forecast, usage.tokens, usage.compute_nanoseconds);
-    return STATUS_OK;
+    enum status status = session_rerank(session, passage, &passage, 1, &options, &score, &usage, error);
+    if (status == STATUS_OK)
+        forecast_learn_slice(&scheduler->forecast, usage.tokens, usage.compute_nanoseconds);
+    return status;
 }
 
 /* Every model, the first one last: predictions rest on the newest measurement. */
