@@ -23,6 +23,7 @@ int command_embed(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_health(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_pack(int argc, char **argv);
 int command_rerank(int argc, char **argv);
 int command_selftest(int argc, char **argv);
 int command_serve(int argc, char **argv);

@@ -1,31 +1,42 @@
 /* rescoldo: one program, one table of subcommands. */
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/own_program.h"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* How a command is told the model that this program carries. */
+enum own_model {
+    AS_NOTHING,
+    AS_OPTION,  /* --model */
+    AS_OPERAND, /* a file name */
+};
+
 struct entry {
     const char *name;
     int (*run)(int argc, char **argv);
+    enum own_model own_model;
     const char *summary;
 };
 
 static const struct entry entries[] = {
-    {"bake", command_bake, "Turn a published model into an ember."},
-    {"serve", command_serve, "Answer rerank and embedding requests over HTTP."},
-    {"rerank", command_rerank, "Score passages against a query, best first."},
-    {"embed", command_embed, "Turn texts into vectors."},
-    {"tokenize", command_tokenize, "Show the tokens a text becomes."},
-    {"inspect", command_inspect, "Show what an ember holds."},
-    {"selftest", command_selftest, "Check that an ember computes right on this machine."},
-    {"bench", command_bench, "Measure how fast this machine runs a model."},
-    {"eval", command_eval, "Measure how well a model ranks, as trec_eval does."},
-    {"health", command_health, "Ask a running server whether it is ready."},
-    {NULL, NULL, NULL},
+    {"bake", command_bake, AS_NOTHING, "Turn a published model into an ember."},
+    {"serve", command_serve, AS_OPTION, "Answer rerank and embedding requests over HTTP."},
+    {"rerank", command_rerank, AS_OPTION, "Score passages against a query, best first."},
+    {"embed", command_embed, AS_OPTION, "Turn texts into vectors."},
+    {"tokenize", command_tokenize, AS_OPTION, "Show the tokens a text becomes."},
+    {"inspect", command_inspect, AS_OPERAND, "Show what an ember holds."},
+    {"selftest", command_selftest, AS_OPTION, "Check that an ember computes right on this machine."},
+    {"bench", command_bench, AS_OPTION, "Measure how fast this machine runs a model."},
+    {"eval", command_eval, AS_OPTION, "Measure how well a model ranks, as trec_eval does."},
+    {"health", command_health, AS_NOTHING, "Ask a running server whether it is ready."},
+    {"pack", command_pack, AS_NOTHING, "Make one file of this program and an ember."},
+    {NULL, NULL, AS_NOTHING, NULL},
 };
 
 static int print_help(void) {
@@ -48,6 +59,37 @@ static int unknown_command(const char *typed) {
     return command_usage_error(NULL, "unknown command \"%s\"", typed);
 }
 
+static bool has_operand(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-')
+            return true;
+    }
+    return false;
+}
+
+/* A packed program's own model goes before what was typed, so that a --model there counts instead. */
+static int run(const struct entry *entry, int argc, char **argv) {
+    static char option[] = "--model";
+    const char *packed = entry->own_model == AS_NOTHING ? NULL : own_program_packed();
+    if (packed == NULL || (entry->own_model == AS_OPERAND && has_operand(argc, argv)))
+        return entry->run(argc, argv);
+    char **arguments = calloc((size_t)argc + 3, sizeof *arguments);
+    if (arguments == NULL) {
+        cli_message(entry->name, "no memory for the command line");
+        return EXIT_FAILED;
+    }
+    int count = 0;
+    arguments[count++] = argv[0];
+    if (entry->own_model == AS_OPTION)
+        arguments[count++] = option;
+    arguments[count++] = (char *)(uintptr_t)packed; /* never written to */
+    for (int i = 1; i < argc; i++)
+        arguments[count++] = argv[i];
+    int outcome = entry->run(count, arguments);
+    free(arguments);
+    return outcome;
+}
+
 static int dispatch(int argc, char **argv) {
     if (argc < 2)
         return command_usage_error(NULL, "a command is required");
@@ -59,7 +101,7 @@ static int dispatch(int argc, char **argv) {
     }
     for (const struct entry *entry = entries; entry->name != NULL; entry++) {
         if (strcmp(argv[1], entry->name) == 0)
-            return entry->run(argc - 1, argv + 1);
+            return run(entry, argc - 1, argv + 1);
     }
     return unknown_command(argv[1]);
 }

@@ -1,6 +1,7 @@
 #include "engine/model.h"
 
 #include "engine/model_metadata.h"
+#include "formats/packed_program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,10 @@ static enum status open_ember(struct opening *opening, struct bytes file, const 
     if ((uintptr_t)file.data % EMBER_TENSOR_ALIGNMENT != 0)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "an ember in memory must lie on a multiple of %zu bytes", EMBER_TENSOR_ALIGNMENT);
-    enum status status = ember_open(&opening->ember, file, error);
+    struct bytes bytes;
+    enum status status = packed_program_find(file, &bytes, error);
+    if (status == STATUS_OK)
+        status = ember_open(&opening->ember, bytes, error);
     if (status == STATUS_OK && options != NULL && options->verify_checksums)
         status = ember_verify(&opening->ember, error);
     if (status == STATUS_OK)

@@ -66,9 +66,10 @@ struct model_options {
     enum model_task task;
 };
 
-/* Opens one model of an ember: maps it, validates the header, the metadata, every tensor's offset, length and
- * shape, and the tokenizer section. Messages name the path and the section or tensor. options may be NULL.
- * STATUS_NOT_FOUND when no model has options->name; the message lists those that are there. */
+/* Opens one model of an ember, or of a program that carries one (formats/packed_program.h): maps it,
+ * validates the header, the metadata, every tensor's offset, length and shape, and the tokenizer section.
+ * Messages name the path and the section or tensor. options may be NULL. STATUS_NOT_FOUND when no model has
+ * options->name; the message lists those that are there. */
 MUST_CHECK enum status model_open(const char *path, const struct model_options *options, struct model **model,
                                   struct error *error);
 /* The same over a whole ember already in memory, which must outlive the model; name is for messages. */
