@@ -88,7 +88,7 @@ FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 # Files that the program carries, each as a C array: src/server/NAME.json is NAME_document.
-EMBEDDED_OBJECTS := $(patsubst src/server/%.json,$(BUILD)/objects/embedded/%.o,$(wildcard src/server/*.json))
+EMBEDDED_OBJECTS := $(patsubst src/server/%.json,$(BUILD)/objects/embedded/%.o,$(wildcard src/server/*.json)) $(BUILD)/objects/embedded/sbom.o
 TEST_DRIVER := $(BUILD)/tests/tokenizer/driver
 SANDBOX_DEATH := $(BUILD)/tests/sandbox/death
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
@@ -110,7 +110,7 @@ endif
 # With symbols, for debuggers and profilers.
 $(BUILD)/rescoldo.debug: $(call object,$(PROGRAM_SOURCES)) $(EMBEDDED_OBJECTS) $(BUILD)/librescoldo.a $(LLHTTP_OBJECTS)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) -Wl,--dependency-file=$(BUILD)/rescoldo.inputs -o $@ $^ $(PACKAGE_LIBS)
 
 $(BUILD)/librescoldo.a: $(call object,$(LIBRARY_SOURCES)) $(GENERATED)/onnx.pb-c.o
 	$(call say,AR)
@@ -169,11 +169,22 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	$(call say,CC)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
+embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
+    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
+    echo 'const size_t $(1)_document_size = sizeof $(1)_document;'; } >$@
 $(BUILD)/embedded/%.c: src/server/%.json
 	@mkdir -p $(@D)
-	$(Q){ echo '#include "server/embedded.h"'; echo 'const unsigned char $*_document[] = {'; \
-	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
-	    echo 'const size_t $*_document_size = sizeof $*_document;'; } >$@
+	$(Q)$(call embed,$*)
+
+# What is linked in: the archives as the linker finds them, and the sources of packages that are compiled here.
+LINKED = $(foreach library,$(patsubst -l%,%,$(filter -l%,$(PACKAGE_LIBS) -lc)),$(shell $(CC) -print-file-name=lib$(library).a)) \
+    $(shell $(CC) -print-libgcc-file-name) $(ONNX_PROTO) $(if $(LLHTTP_OBJECTS),/usr/share/llhttp/llhttp.c)
+$(GENERATED)/sbom.json: scripts/sbom $(BUILD)/command
+	@mkdir -p $(@D)
+	$(Q)scripts/sbom $(VERSION) $(LINKED) >$@
+$(BUILD)/embedded/sbom.c: $(GENERATED)/sbom.json
+	@mkdir -p $(@D)
+	$(Q)$(call embed,sbom)
 
 $(BUILD)/objects/embedded/%.o: $(BUILD)/embedded/%.c $(BUILD)/command
 	@mkdir -p $(@D)
@@ -284,6 +295,7 @@ install: install-program $(BUILD)/installed/librescoldo.a $(BUILD)/installed/$(S
 	install -m 644 $(BUILD)/installed/$(SHARED_LIBRARY) '$(DESTDIR)$(PREFIX)/lib/$(SHARED_LIBRARY)'
 	ln -sf $(SHARED_LIBRARY) '$(DESTDIR)$(PREFIX)/lib/$(SONAME)'
 	ln -sf $(SONAME) '$(DESTDIR)$(PREFIX)/lib/librescoldo.so'
+	install -D -m 644 $(GENERATED)/sbom.json '$(DESTDIR)$(PREFIX)/share/doc/rescoldo/sbom.cdx.json'
 	install -D -m 644 include/rescoldo.h '$(DESTDIR)$(PREFIX)/include/rescoldo.h'
 	install -d '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
 	sed 's|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(LIBRARY_PACKAGES)|' rescoldo.pc.in >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'

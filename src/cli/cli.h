@@ -28,6 +28,7 @@ int command_rerank(int argc, char **argv);
 int command_selftest(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
+int command_version(int argc, char **argv);
 
 /* Prints "rescoldo COMMAND: message" and a newline to standard error. command may be NULL. */
 void cli_message(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);

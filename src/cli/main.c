@@ -36,6 +36,7 @@ static const struct entry entries[] = {
     {"eval", command_eval, AS_OPTION, "Measure how well a model ranks, as trec_eval does."},
     {"health", command_health, AS_NOTHING, "Ask a running server whether it is ready."},
     {"pack", command_pack, AS_NOTHING, "Make one file of this program and an ember."},
+    {"version", command_version, AS_NOTHING, "Print the version, and what is linked in."},
     {NULL, NULL, AS_NOTHING, NULL},
 };
 

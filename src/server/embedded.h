@@ -7,4 +7,7 @@
 extern const unsigned char openapi_document[]; /* openapi.json */
 extern const size_t openapi_document_size;
 
+extern const unsigned char sbom_document[]; /* made by scripts/sbom: CycloneDX 1.6 */
+extern const size_t sbom_document_size;
+
 #endif
