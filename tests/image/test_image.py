@@ -297,7 +297,7 @@ def test_an_unknown_model_is_answered_with_the_known(podman: Podman, context: pa
     assert all(model["name"] in said for model in catalogue["models"])
 
 
-@pytest.mark.skipif("RESCOLDO_IMAGE_ARM64" not in os.environ, reason="takes a minute: RESCOLDO_IMAGE_ARM64=1 runs it")
+@pytest.mark.skipif("RESCOLDO_SLOW_TESTS" not in os.environ, reason="takes a minute: RESCOLDO_SLOW_TESTS=1 runs it")
 def test_arm64(podman: Podman, context: pathlib.Path, built: Built, files: pathlib.Path, tmp_path: pathlib.Path) -> None:
     built_for = podman.run("version", "--format", "{{.Client.OsArch}}").strip()
     made = podman.build(
