@@ -114,6 +114,14 @@ def test_the_ember_may_lie_elsewhere_or_alone(cache_dir, tmp_path):
     assert [path.name for path in alone.iterdir()] == [f"{FLASHRANK_NAME}.ember"]
 
 
+def test_a_zip_is_read_as_it_was_downloaded(cache_dir, tmp_path):
+    expected = Ranker(FLASHRANK_NAME, cache_dir).rerank(RerankRequest(QUERIES[0], passages()))
+    zipped = tmp_path / "zipped"
+    shutil.make_archive(str(zipped / FLASHRANK_NAME), "zip", cache_dir, FLASHRANK_NAME)
+    assert Ranker(FLASHRANK_NAME, zipped).rerank(RerankRequest(QUERIES[0], passages())) == expected
+    assert not (zipped / FLASHRANK_NAME).exists()
+
+
 def test_a_folder_that_cannot_be_written(cache_dir):
     # Not even root writes there.
     with pytest.raises(OSError, match="pass ember_dir"):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import logging
 import os
 import sys
@@ -178,6 +177,8 @@ def _find_source(name: str, cache_dir: Path) -> Path | None:
 
 def _fingerprint(weights: Path) -> str:
     """Changes when the model does, and not when its files are copied: sizes, samples of the weights, the small files."""
+    import hashlib  # not needed where only an ember is shipped, and it loads OpenSSL
+
     digest = hashlib.sha256()
     size = weights.stat().st_size
     digest.update(f"{weights.name} {size}".encode())

@@ -17,12 +17,12 @@ from rescoldo.flashrank import Ranker, RerankRequest
 LANGCHAIN = """
 import json, sys
 import rescoldo.flashrank
-rescoldo.flashrank.install()
+name, cache_dir, query, texts = json.loads(sys.stdin.read())
+rescoldo.flashrank.install(cache_dir)
 from langchain_community.document_compressors import FlashrankRerank
 from langchain_core.documents import Document
 
-name, cache_dir, query, texts = json.loads(sys.stdin.read())
-compressor = FlashrankRerank(client=rescoldo.flashrank.Ranker(name, cache_dir), top_n=4)
+compressor = FlashrankRerank(model=name, top_n=4)
 documents = [Document(page_content=text, metadata={"source": str(index)}) for index, text in enumerate(texts)]
 found = compressor.compress_documents(documents, query)
 assert "onnxruntime" not in sys.modules
