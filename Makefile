@@ -323,6 +323,22 @@ $(WHEEL_VENV)/requirements.txt: python/requirements.txt
 	    '$(WHEEL_VENV)/bin/uv' pip install --quiet --python '$(WHEEL_VENV)/bin/python' --requirement $<; }
 	@cp $< $@
 
+# The packages of those who talk to the server, and the tools that deploy/ is for. `scripts/deps clients deploy`
+# installs what is not Python's.
+CLIENTS ?= $(CURDIR)/build/clients
+.PHONY: clients-test
+clients-test: $(BUILD)/rescoldo $(CLIENTS)/requirements.txt
+	RESCOLDO_BINARY='$(BUILD)/rescoldo' RESCOLDO_NODE_CLIENTS='$(CLIENTS)/node' \
+	    '$(CLIENTS)/bin/python' -m pytest tests/clients tests/deploy $(PYTEST_ARGUMENTS)
+
+$(CLIENTS)/requirements.txt: tests/clients/requirements.txt tests/deploy/requirements.txt $(wildcard tests/clients/node/*.*)
+	@cat $^ | cmp -s - $@ || { rm -rf '$(CLIENTS)' && python3 -m venv '$(CLIENTS)' && \
+	    '$(CLIENTS)/bin/pip' install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+	    '$(CLIENTS)/bin/uv' pip install --quiet --python '$(CLIENTS)/bin/python' $(addprefix --requirement ,$(filter %.txt,$^)) && \
+	    mkdir '$(CLIENTS)/node' && cp tests/clients/node/* '$(CLIENTS)/node' && \
+	    npm --prefix '$(CLIENTS)/node' ci --no-audit --no-fund --silent; }
+	@cat $^ >$@
+
 # For python/meson.build.
 print-version:
 	@echo '$(VERSION)'
