@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A file beside it, for tensors that are stored outside. */
 static enum status open_companion(void *context, const char *name, struct bytes *content,
                                   struct error *error) {
-    static const unsigned char zeros[4096];
+    static const unsigned char zeros[1 << 20];
     (void)context;
     (void)name;
     (void)error;
