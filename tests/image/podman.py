@@ -137,6 +137,14 @@ class Podman:
         started = time.monotonic()
         return Container(self, self.run("run", "--detach", *SEALED, *options, image).strip(), started)
 
+    def forget_pages(self, name: str) -> None:
+        """Drops a file of the images from the page cache, so that a container that reads it is charged for it."""
+        for path in (self.directory / "store" / "overlay").glob(f"*/diff/{name}"):
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
     def forget_objects(self) -> None:
         """Empties the cache of compiled objects, and keeps that of packages."""
         for cache in self.caches.glob("buildah-cache*/**/ccache"):
