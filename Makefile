@@ -69,7 +69,7 @@ LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r -Wl,-
 else
 # A sanitizer's runtime can't be linked statically. GCC takes minutes for the instrumented kernels at -O2 -g.
 CPPFLAGS_ALL += -DRESCOLDO_SANITIZER='"$(SANITIZE)"'
-CFLAGS_ALL += $(if $(filter thread,$(SANITIZE)),,-O1) -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_ALL += $(if $(filter thread,$(SANITIZE)),,-O1) $(if $(findstring clang,$(CC)),-Wno-pass-failed) -g1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS_PROGRAM := -pie -Wl,--wrap=syscall
 endif
 CFLAGS_ALL += $(CFLAGS)

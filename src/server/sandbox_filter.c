@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of an int, which comes in the lower half of a register; what is in the upper half is not defined. */
+static struct scmp_arg_cmp equal_int(unsigned argument, uint32_t value) {
+    return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value);
+}
+
 static struct scmp_arg_cmp comparison_of(const struct sandbox_condition *condition) {
     switch (condition->comparison) {
     case HAS:
@@ -14,13 +19,12 @@ static struct scmp_arg_cmp comparison_of(const struct sandbox_condition *conditi
     case HAS_NOT:
         return SCMP_CMP64(condition->argument, SCMP_CMP_MASKED_EQ, condition->value, 0);
     case OWN_PROCESS:
-        return SCMP_CMP32(condition->argument, SCMP_CMP_EQ, (uint32_t)getpid());
+        return equal_int(condition->argument, (uint32_t)getpid());
     case EQUAL:
     case ANYTHING:
         break;
     }
-    /* An int comes in the lower half of a register; what is in the upper half is not defined. */
-    return SCMP_CMP32(condition->argument, SCMP_CMP_EQ, (uint32_t)condition->value);
+    return equal_int(condition->argument, (uint32_t)condition->value);
 }
 
 static int add_call(scmp_filter_ctx filter, const struct sandbox_call *call) {

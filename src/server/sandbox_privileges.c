@@ -66,7 +66,7 @@ enum status sandbox_drop_privileges(uint32_t user, uint32_t group, struct error 
     return status;
 }
 
-static enum status set_limit(int resource, rlim_t value, const char *name, struct error *error) {
+static enum status set_limit(unsigned resource, rlim_t value, const char *name, struct error *error) {
     const struct rlimit limit = {value, value};
     return setrlimit(resource, &limit) == 0
                ? STATUS_OK
