@@ -64,7 +64,7 @@ def test_the_kernel_says_the_same(sealed):
         assert re.search(r"CapPrm:\t0+\nCapEff:\t0+\n", of_thread)
 
 
-def test_strict_and_off(start):
+def test_strict_and_off(start, sealed):
     for mode in ("strict", "off"):
         server = start("--sandbox", mode)
         sandbox = server.start_line["sandbox"]
