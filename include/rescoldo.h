@@ -236,6 +236,10 @@ enum rescoldo_truncation_direction {
     RESCOLDO_TRUNCATION_LEFT = 1   /* the end is kept */
 };
 
+/* Which of the model's prompts (of an E5 model, say) is read before a text. It counts towards the tokens. A
+ * model without that prompt reads the text as it is. */
+enum rescoldo_prompt { RESCOLDO_PROMPT_NONE = 0, RESCOLDO_PROMPT_QUERY = 1, RESCOLDO_PROMPT_PASSAGE = 2 };
+
 enum rescoldo_order {
     RESCOLDO_ORDER_BEST_FIRST = 0, /* by score descending, equal scores in the order given */
     RESCOLDO_ORDER_GIVEN = 1       /* results[i] is that of passages[i] */
@@ -257,7 +261,7 @@ struct rescoldo_call_options {
                                   * else, which counts as truncated; 0: not */
     uint32_t max_windows;        /* TRUNCATION_WINDOWS: at most so many of a passage are scored, the first
                                   * (with TRUNCATION_LEFT the last) ones; 0: all */
-    uint32_t reserved;           /* 0 */
+    uint32_t prompt; /* embed: enum rescoldo_prompt. An embedder that reranks reads both prompts, always */
 };
 
 /* ---- Calls ---- */
@@ -317,7 +321,8 @@ struct rescoldo_tokens {
 
 /* Tokenizes text as the model reads it: [CLS] text [SEP], or with a pair (which may be NULL)
  * [CLS] text [SEP] pair [SEP], as a cross-encoder reads query and passage. options may be NULL;
- * TRUNCATION_WINDOWS is INVALID_ARGUMENT; max_passage_tokens, cancel and deadline are not looked at.
+ * TRUNCATION_WINDOWS is INVALID_ARGUMENT; max_passage_tokens, prompt, cancel and deadline are
+ * not looked at.
  * Errors: INVALID_DATA (not UTF-8); LIMIT_EXCEEDED with TRUNCATION_NONE, or when capacity is less than the
  * tokens: tokens->count then says how many there are (else it is 0); OUT_OF_MEMORY, INVALID_ARGUMENT. */
 enum rescoldo_status rescoldo_tokenize(struct rescoldo_session *session, struct rescoldo_text text,

@@ -36,6 +36,14 @@ def test_a_prompt_comes_before_each_text(embedder):
     assert embedder.encode(PASSAGES, prompt="query: ", convert_to_numpy=False) == encode(embedder, texts)
 
 
+def test_a_prompt_that_the_model_does_not_have_is_nothing(embedder):
+    expected = encode(embedder, PASSAGES)
+    for name in ("query", "passage"):
+        assert embedder.encode(PASSAGES, prompt_name=name, convert_to_numpy=False) == expected
+    with pytest.raises(ValueError, match="prompt_name is 'document', expected one of query, passage"):
+        embedder.encode(PASSAGES, prompt_name="document", convert_to_numpy=False)
+
+
 def test_a_cross_encoder_does_not_embed(reranker_ember):
     with pytest.raises(rescoldo.UnsupportedError, match="a cross-encoder: it reranks"):
         rescoldo.Embedder(reranker_ember)

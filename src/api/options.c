@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,11 @@ enum status api_check_value(uint32_t value, uint32_t last, const char *name, str
                                      (unsigned)value, (unsigned)last);
 }
 
+static_assert((int)RESCOLDO_PROMPT_NONE == (int)PROMPT_NONE &&
+                  (int)RESCOLDO_PROMPT_QUERY == (int)PROMPT_QUERY &&
+                  (int)RESCOLDO_PROMPT_PASSAGE == (int)PROMPT_PASSAGE,
+              "the public prompts are the engine's");
+
 enum status api_call_options(const struct rescoldo_call_options *given, struct rescoldo_call_options *copy,
                              struct call_options *options, struct error *error) {
     static const enum truncation truncations[] = {
@@ -49,8 +55,8 @@ enum status api_call_options(const struct rescoldo_call_options *given, struct r
     if (status == STATUS_OK)
         status = api_check_value(copy->truncation_direction, RESCOLDO_TRUNCATION_LEFT, "truncation_direction",
                                  error);
-    if (status == STATUS_OK && copy->reserved != 0)
-        status = error_set(error, STATUS_UNSUPPORTED, "reserved of struct rescoldo_call_options is not 0");
+    if (status == STATUS_OK)
+        status = api_check_value(copy->prompt, RESCOLDO_PROMPT_PASSAGE, "prompt", error);
     if (status != STATUS_OK)
         return status;
     *options = (struct call_options){
@@ -58,6 +64,7 @@ enum status api_call_options(const struct rescoldo_call_options *given, struct r
         .truncation = truncations[copy->truncation],
         .truncation_direction =
             copy->truncation_direction == RESCOLDO_TRUNCATION_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
+        .prompt = (enum prompt)copy->prompt,
         .max_passage_tokens = copy->max_passage_tokens,
         .max_windows = copy->max_windows,
         .windows = copy->truncation == RESCOLDO_TRUNCATION_WINDOWS,

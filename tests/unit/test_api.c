@@ -281,6 +281,39 @@ static void a_model_is_chosen_by_task_or_name(void **state) {
     test_directory_remove(&sources[1]);
 }
 
+static void an_embedder_reads_its_prompts(void **state) {
+    const struct fixture *fixture = *state;
+    struct test_directory source = test_directory_create();
+    const struct tiny_model tiny = {.kind = MODEL_EMBEDDER, .prefix = ""};
+    tiny_model_write(&source, &tiny);
+    const char *path = test_path(&fixture->directory, "prompts.ember");
+    struct bake_options bake_options = {
+        .models = {{.path = source.path}}, .output = path, .query_prompt = "how ", .passage_prompt = "what "};
+    struct bake_report report;
+    struct error baked;
+    if (bake_run(&bake_options, &report, &baked) != STATUS_OK)
+        fail_msg("%s", baked.message);
+    bake_report_free(&report);
+    struct rescoldo_model *model;
+    struct rescoldo_error error;
+    assert_int_equal(rescoldo_model_open(path, NULL, &model, &error), RESCOLDO_STATUS_OK);
+    struct rescoldo_session *session = session_for(model);
+    static const char *const written[] = {"the egg", "how the egg", "what the egg"};
+    for (uint32_t prompt = 0; prompt < 3; prompt++) {
+        struct rescoldo_call_options options = {.size = sizeof options, .prompt = prompt};
+        float by_option[TINY_HIDDEN], by_hand[TINY_HIDDEN];
+        const struct rescoldo_text text = text_of("the egg"), whole = text_of(written[prompt]);
+        assert_int_equal(rescoldo_embed(session, &text, 1, &options, by_option, TINY_HIDDEN, NULL, &error),
+                         RESCOLDO_STATUS_OK);
+        assert_int_equal(rescoldo_embed(session, &whole, 1, NULL, by_hand, TINY_HIDDEN, NULL, &error),
+                         RESCOLDO_STATUS_OK);
+        assert_memory_equal(by_option, by_hand, sizeof by_hand);
+    }
+    rescoldo_session_destroy(session);
+    rescoldo_model_close(model);
+    test_directory_remove(&source);
+}
+
 struct progress {
     int calls, end_after; /* 0: never */
     char first_step[32];
@@ -586,6 +619,7 @@ int main(void) {
         cmocka_unit_test(an_ember_opens_from_memory),
         cmocka_unit_test(an_ember_opens_from_a_descriptor),
         cmocka_unit_test(a_model_is_chosen_by_task_or_name),
+        cmocka_unit_test(an_embedder_reads_its_prompts),
         cmocka_unit_test(a_model_is_baked),
         cmocka_unit_test(embeddings_fill_the_callers_buffer),
         cmocka_unit_test(tokens_are_those_that_are_scored),

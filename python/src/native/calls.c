@@ -195,9 +195,9 @@ PyObject *native_embed(PyObject *module, PyObject *arguments) {
     (void)module;
     PyObject *capsule, *texts, *timeout, *cancel, *stop;
     struct call call = {0};
-    if (!PyArg_ParseTuple(arguments, "OOIIIOOOn", &capsule, &texts, &call.options.max_length,
-                          &call.options.truncation, &call.options.truncation_direction, &timeout, &cancel,
-                          &stop, &call.first) ||
+    if (!PyArg_ParseTuple(arguments, "OOIIIIOOOn", &capsule, &texts, &call.options.max_length,
+                          &call.options.truncation, &call.options.truncation_direction, &call.options.prompt,
+                          &timeout, &cancel, &stop, &call.first) ||
         begin(&call, capsule, texts, "sentences", timeout, cancel, stop) != 0)
         return NULL;
     PyObject *result = embed_call(&call);

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
+PromptName = Literal["query", "passage"]
+PROMPTS: dict[str, int] = {"query": 1, "passage": 2}
+
 
 class Embedder(Model):
     """Turns texts into vectors with the embedder of an ember.
@@ -66,31 +69,33 @@ class Embedder(Model):
 
     @overload
     def encode(
-        self, sentences: str | Sequence[str], *, prompt: str = "", convert_to_numpy: Literal[True] = True,
-        timeout: float | None = None, cancel: CancelFlag | None = None,
+        self, sentences: str | Sequence[str], *, prompt: str = "", prompt_name: PromptName | None = None,
+        convert_to_numpy: Literal[True] = True, timeout: float | None = None, cancel: CancelFlag | None = None,
     ) -> NDArray[float32]: ...
 
     @overload
     def encode(
-        self, sentences: str, *, prompt: str = "", convert_to_numpy: Literal[False],
-        timeout: float | None = None, cancel: CancelFlag | None = None,
+        self, sentences: str, *, prompt: str = "", prompt_name: PromptName | None = None,
+        convert_to_numpy: Literal[False], timeout: float | None = None, cancel: CancelFlag | None = None,
     ) -> list[float]: ...
 
     @overload
     def encode(
-        self, sentences: list[str] | tuple[str, ...], *, prompt: str = "", convert_to_numpy: Literal[False],
-        timeout: float | None = None, cancel: CancelFlag | None = None,
+        self, sentences: list[str] | tuple[str, ...], *, prompt: str = "", prompt_name: PromptName | None = None,
+        convert_to_numpy: Literal[False], timeout: float | None = None, cancel: CancelFlag | None = None,
     ) -> list[list[float]]: ...
 
     def encode(
-        self, sentences: str | Sequence[str], *, prompt: str = "", convert_to_numpy: bool = True,
-        timeout: float | None = None, cancel: CancelFlag | None = None,
+        self, sentences: str | Sequence[str], *, prompt: str = "", prompt_name: PromptName | None = None,
+        convert_to_numpy: bool = True, timeout: float | None = None, cancel: CancelFlag | None = None,
     ) -> NDArray[float32] | list[float] | list[list[float]]:
         """The vector of each text, pooled and normalized as the model's authors have it.
 
         Args:
             sentences: one text, or N texts; N may be 0.
             prompt: put before every text, such as "query: " for an E5 model.
+            prompt_name: "query" or "passage": the model's own prompt of that name, kept in the ember; nothing where the
+                model has none.
             convert_to_numpy: False for lists of float, for which numpy need not be installed.
             timeout: seconds; DeadlineExceededError after them.
             cancel: CancelledError when set.
@@ -104,12 +109,14 @@ class Embedder(Model):
             CancelledError, DeadlineExceededError, OutOfMemoryError; ImportError when numpy is wanted and not installed.
         """
         texts = [sentences] if isinstance(sentences, str) else as_list(sentences, "sentences")
+        wanted = 0 if prompt_name is None else choice(PROMPTS, prompt_name, "prompt_name")
         if prompt:
             texts = [prompt + text for text in texts]
 
         def run(part: Sequence[str], first: int, stop: _native.CancelFlag | None) -> bytearray:
             return _native.embed(
-                self._model, part, self._max_length, self._truncation, self._truncation_side, timeout, flag_of(cancel), stop, first
+                self._model, part, self._max_length, self._truncation, self._truncation_side, wanted, timeout,
+                flag_of(cancel), stop, first,
             )[0]
 
         data = bytearray().join(parts) if len(parts := self._over_threads(texts, run)) > 1 else parts[0]

@@ -1,7 +1,7 @@
 """The extension module: thin, unchecked by users' eyes; rescoldo's Python code is what they call.
 
 Truncation is 0 longest_first, 1 only_passage, 2 none, 3 windows; direction 0 right, 1 left; precision 0 int8, 1 f32; task
-1 rerank, 2 embed.
+1 rerank, 2 embed; prompt 0 none, 1 query, 2 passage.
 timeout is in seconds from now; stop is a second cancel flag, first the number of
 the first text for messages. Every call of the library runs without the GIL.
 """
@@ -45,6 +45,7 @@ def embed(
     max_length: int,
     truncation: int,
     direction: int,
+    prompt: int,
     timeout: float | None,
     cancel: CancelFlag | None,
     stop: CancelFlag | None,
