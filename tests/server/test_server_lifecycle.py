@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from raw_http import RawConnection, get, post
 from running_server import WAIT_SECONDS
-from test_server_overload import ENDLESS, LONG, begin_endless, running, wait_until
+from test_server_overload import ENDLESS, LONGER, begin_endless, in_work, running, wait_until
 
 
 def serve(rescoldo, *arguments):
@@ -105,10 +105,9 @@ def test_sigterm_finishes_what_is_in_flight(start):
     with RawConnection(server) as working, RawConnection(server) as queued, RawConnection(server) as idle:
         idle.send(get("/livez"))
         assert idle.read_reply().status == 200
-        working.send(post("/v1/rerank", LONG))
-        wait_until(lambda: running(server) == 1)
-        queued.send(post("/v1/rerank", LONG))
-        wait_until(lambda: server.metrics()["rescoldo_queue_requests"] == 1)
+        for connection in (working, queued):
+            connection.send(post("/v1/rerank", LONGER))
+        wait_until(lambda: in_work(server) == 2)
         server.process.send_signal(signal.SIGTERM)
         assert idle.is_closed()
         with pytest.raises(OSError):
@@ -116,7 +115,7 @@ def test_sigterm_finishes_what_is_in_flight(start):
         for connection in (working, queued):
             reply = connection.read_reply()
             assert (reply.status, reply.headers["connection"]) == (200, "close")
-            assert len(reply.json["results"]) == len(LONG["documents"])
+            assert len(reply.json["results"]) == len(LONGER["documents"])
             assert connection.is_closed()
     assert server.process.wait(WAIT_SECONDS) == 0
 

@@ -16,7 +16,7 @@ import threading
 import pytest
 from raw_http import RawConnection, get, post
 from running_server import WAIT_SECONDS, RunningServer
-from test_server_overload import LONG, running, wait_until
+from test_server_overload import LONGER, running, wait_until
 
 SHORT = {"query": "q", "documents": ["a", "b"]}
 
@@ -155,7 +155,7 @@ def test_connections_that_wait_in_an_inherited_socket_are_the_successors(start):
     with listening_sockets(("127.0.0.1", 0)) as sockets:
         first = start_with_sockets(start, *sockets)
         with RawConnection(first) as working:
-            working.send(post("/v1/rerank", LONG))
+            working.send(post("/v1/rerank", LONGER))
             wait_until(lambda: running(first) == 1)
             first.process.send_signal(signal.SIGTERM)
             first.wait_for_event("drain")

@@ -18,6 +18,8 @@ SHORT = {"query": "q", "documents": ["a"]}
 # scheduler begins with the shortest.
 ENDLESS = {"query": "q", "documents": ["word " * 300] * 5000}
 LONG = {"query": "q", "documents": ["word " * 300] * 200}
+# Long enough to be found running between two looks of a test on a busy machine, and waited for.
+LONGER = {"query": "q", "documents": ["word " * 300] * 2000}
 
 
 def wait_until(condition, seconds=WAIT_SECONDS):
@@ -29,6 +31,12 @@ def wait_until(condition, seconds=WAIT_SECONDS):
 
 def running(server):
     return server.metrics()["rescoldo_running_requests"]
+
+
+def in_work(server):
+    """Waiting or running."""
+    metrics = server.metrics()
+    return metrics["rescoldo_queue_requests"] + metrics["rescoldo_running_requests"]
 
 
 def present(server):
