@@ -7,6 +7,8 @@
 VERSION := 0.1.0
 
 CC ?= cc
+# For programs that are run while building.
+BUILD_CC ?= cc
 OBJCOPY ?= objcopy
 SANITIZE ?=
 comma := ,
@@ -39,7 +41,7 @@ VENV ?= $(CURDIR)/build/venv
 UV_VERSION := 0.13.9
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-LIBRARY_PACKAGES := jansson libutf8proc libxxhash libmd libprotobuf-c minizip zlib
+LIBRARY_PACKAGES := jansson libxxhash libmd libprotobuf-c minizip zlib
 PACKAGES := libuv-static libseccomp $(LIBRARY_PACKAGES)
 
 # Debian 13 packages llhttp as a library, Debian 12 its C source.
@@ -64,8 +66,13 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude 
 CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
 LDFLAGS_ALL := -pthread -Wl,--gc-sections $(LDFLAGS)
 ifeq ($(SANITIZE),)
-# --wrap: see src/server/user_database.c and src/server/no_io_uring.c.
-LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r -Wl,--wrap=syscall
+# Relocations as bitmaps; linkers before 2.41 know that for x86-64 alone.
+PACK_RELOCATIONS := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-Wl$(comma)-z$(comma)pack-relative-relocs)
+# --wrap: see src/server/user_database.c, unused_scanf.c and no_io_uring.c.
+LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r -Wl,--wrap=syscall \
+    -Wl,--wrap=fscanf -Wl,--wrap=sscanf \
+    -Wl,-O2 -Wl,--no-eh-frame-hdr -Wl,-T,scripts/no-unwind-tables.ld $(PACK_RELOCATIONS)
+CFLAGS_ALL += -fno-asynchronous-unwind-tables
 else
 # A sanitizer's runtime can't be linked statically. GCC takes minutes for the instrumented kernels at -O2 -g.
 CPPFLAGS_ALL += -DRESCOLDO_SANITIZER='"$(SANITIZE)"'
@@ -147,9 +154,18 @@ $(BUILD)/generated/system_call_names.inc: scripts/system-call-names $(BUILD)/com
 	$(Q)scripts/system-call-names $(CC) >$@
 $(BUILD)/objects/src/server/system_call_names.o: $(BUILD)/generated/system_call_names.inc
 
+# How wide characters are on a terminal: a program that runs on this machine asks utf8proc.
+$(GENERATED)/character_widths.inc: tools/character_widths.c $(BUILD)/command
+	@mkdir -p $(@D)
+	$(Q)$(BUILD_CC) -o $(GENERATED)/character_widths $< -lutf8proc
+	$(Q)$(GENERATED)/character_widths >$@
+$(BUILD)/objects/src/cli/character_width.o: $(GENERATED)/character_widths.inc
+
 # The portable kernels are vectorized by the compiler alone.
 ifeq ($(SANITIZE),)
-$(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -O3
+$(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -ftree-vectorize
+# What runs once, or waits for a person or a disk, is compiled for size.
+$(patsubst %,$(BUILD)/objects/src/%.o,$(basename $(patsubst src/%,%,$(wildcard $(addprefix src/,cli/*.c formats/*.c evaluation/*.c bake/*.c))))): private CFLAGS_ALL += -Os
 endif
 
 # Written by protoc-c, not by us: its warnings are not ours.
@@ -170,7 +186,7 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
-    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
+    sed 's/^ *//' $< | tr -d '\n' | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
     echo 'const size_t $(1)_document_size = sizeof $(1)_document;'; } >$@
 $(BUILD)/embedded/%.c: src/server/%.json
 	@mkdir -p $(@D)

@@ -3,7 +3,6 @@
 #include "base/control_group.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static bool read_number(const char *directory, const char *name, long long *number) {
@@ -23,12 +22,12 @@ static uint64_t whole_cpus(long long quota, long long period) {
 
 /* cpu.max holds "QUOTA PERIOD" or "max PERIOD". */
 static uint64_t quota_v2(const char *directory) {
-    char text[64];
-    long long quota, period;
-    if (!control_group_read(directory, "cpu.max", text, sizeof text) ||
-        sscanf(text, "%lld %lld", &quota, &period) != 2)
+    char text[64], *between, *end;
+    if (!control_group_read(directory, "cpu.max", text, sizeof text))
         return 0;
-    return whole_cpus(quota, period);
+    long long quota = strtoll(text, &between, 10);
+    long long period = strtoll(between, &end, 10);
+    return between == text || end == between ? 0 : whole_cpus(quota, period);
 }
 
 static uint64_t quota_v1(const char *directory) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -57,8 +58,11 @@ static enum status receive(int descriptor, unsigned seconds, char *buffer, size_
 }
 
 static enum status read_reply(const char *text, struct http_reply *reply, struct error *error) {
-    if (sscanf(text, "HTTP/1.1 %3d ", &reply->status) != 1)
+    static const char version[] = "HTTP/1.1 ";
+    const char *digits = text + strlen(version);
+    if (strncmp(text, version, strlen(version)) != 0 || strspn(digits, "0123456789") != 3)
         return error_set(error, STATUS_INVALID_DATA, "the reply is not HTTP/1.1");
+    reply->status = (int)strtol(digits, NULL, 10);
     const char *blank = strstr(text, "\r\n\r\n");
     reply->body = blank == NULL ? "" : blank + 4;
     return STATUS_OK;

@@ -1,28 +1,22 @@
 #include "cli/table.h"
 
+#include "cli/character_width.h"
 #include "tokenizer/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <utf8proc.h>
 
 #define WIDEST (SIZE_MAX / 2) /* more columns than any text takes */
 
 enum { GAP = 2, LEAST_LAST_WIDTH = 20 };
 
-static bool is_control(uint32_t point) {
-    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)point);
-    return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
-           category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
-}
-
 void table_add(struct table *table, struct bytes text) {
     for (size_t i = 0; i < text.size && table->status == STATUS_OK;) {
         struct utf8_character character = utf8_decode(text, i);
         unsigned char encoded[UTF8_MAX_BYTES];
-        if (is_control(character.point))
+        if (character_width(character.point) == CHARACTER_CONTROL)
             character.point = ' ';
         table->status = buffer_append(&table->cells, encoded, utf8_encode(character.point, encoded), NULL);
         i += character.bytes;
@@ -46,7 +40,7 @@ static size_t display_width(const char *text, size_t limit, size_t *bytes) {
     size_t width = 0, i = 0;
     while (text[i] != '\0') {
         struct utf8_character character = utf8_decode_valid((const unsigned char *)text + i);
-        size_t columns = (size_t)utf8proc_charwidth((utf8proc_int32_t)character.point);
+        size_t columns = character_width(character.point); /* table_add has left no controls */
         if (width + columns > limit)
             break;
         width += columns;

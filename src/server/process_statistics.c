@@ -1,8 +1,8 @@
 #include "server/process_statistics.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +13,18 @@ int process_statistics_open(void) {
 void process_statistics_close(int descriptor) {
     if (descriptor >= 0)
         close(descriptor);
+}
+
+/* The field of that number, in the text from the end of the second field on. */
+static bool read_field(const char *rest, int number, uint64_t *value) {
+    for (int field = 2; field < number && rest != NULL; field++) {
+        rest = strchr(rest, ' ');
+        rest = rest == NULL ? NULL : rest + 1;
+    }
+    if (rest == NULL || *rest < '0' || *rest > '9')
+        return false;
+    *value = strtoull(rest, NULL, 10);
+    return true;
 }
 
 struct process_statistics process_statistics_read(int descriptor) {
@@ -27,10 +39,8 @@ struct process_statistics process_statistics_read(int descriptor) {
      * user and system time in ticks, 23 the virtual size in bytes, 24 the resident size in pages. */
     const char *rest = strrchr(text, ')');
     uint64_t user, system, virtual_bytes, resident_pages;
-    if (rest == NULL || sscanf(rest + 1,
-                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                               " %*d %*d %*d %*d %*d %*d %*u %" SCNu64 " %" SCNu64,
-                               &user, &system, &virtual_bytes, &resident_pages) != 4)
+    if (rest == NULL || !read_field(rest, 14, &user) || !read_field(rest, 15, &system) ||
+        !read_field(rest, 23, &virtual_bytes) || !read_field(rest, 24, &resident_pages))
         return statistics;
     statistics.cpu_seconds = (double)(user + system) / (double)ticks;
     statistics.virtual_bytes = virtual_bytes;
