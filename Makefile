@@ -155,7 +155,7 @@ $(BUILD)/generated/system_call_names.inc: scripts/system-call-names $(BUILD)/com
 $(BUILD)/objects/src/server/system_call_names.o: $(BUILD)/generated/system_call_names.inc
 
 # How wide characters are on a terminal: a program that runs on this machine asks utf8proc.
-$(GENERATED)/character_widths.inc: tools/character_widths.c $(BUILD)/command
+$(GENERATED)/character_widths.inc: scripts/character-widths.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(Q)$(BUILD_CC) -o $(GENERATED)/character_widths $< -lutf8proc
 	$(Q)$(GENERATED)/character_widths >$@
@@ -194,7 +194,7 @@ $(BUILD)/embedded/%.c: src/server/%.json
 
 # What is linked in: the archives as the linker finds them, and the sources of packages that are compiled here.
 LINKED = $(foreach library,$(patsubst -l%,%,$(filter -l%,$(PACKAGE_LIBS) -lc)),$(shell $(CC) -print-file-name=lib$(library).a)) \
-    $(shell $(CC) -print-libgcc-file-name) $(ONNX_PROTO) $(if $(LLHTTP_OBJECTS),/usr/share/llhttp/llhttp.c)
+    $(shell $(CC) -print-libgcc-file-name) $(shell $(BUILD_CC) -print-file-name=libutf8proc.a) $(ONNX_PROTO) $(if $(LLHTTP_OBJECTS),/usr/share/llhttp/llhttp.c)
 $(GENERATED)/sbom.json: scripts/sbom $(BUILD)/command
 	@mkdir -p $(@D)
 	$(Q)scripts/sbom $(VERSION) $(LINKED) >$@

@@ -1,4 +1,4 @@
-/* How many columns of a terminal a character takes, as utf8proc says (tools/character_widths.c). */
+/* How many columns of a terminal a character takes, as utf8proc says (scripts/character-widths.c). */
 #ifndef RESCOLDO_CLI_CHARACTER_WIDTH_H
 #define RESCOLDO_CLI_CHARACTER_WIDTH_H
 
