@@ -20,7 +20,7 @@ MODELS = REPOSITORY / "build" / "test-models"
 
 
 # The tests of a folder that share models which are slow to make run in one process.
-TOGETHER = {"engine"}
+TOGETHER = ("engine", "onnx", "image")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.relative_to(REPOSITORY / "tests").parts
         together = folder and folder[0] in TOGETHER
         item.add_marker(pytest.mark.xdist_group(folder[0] if together else str(item.path)))
-    items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
+    items.sort(key=lambda item: (*TOGETHER, item.path.parent.name).index(item.path.parent.name))
 
 
 @contextlib.contextmanager

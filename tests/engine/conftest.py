@@ -11,7 +11,7 @@ from model_files import MINILM_L12, TINYBERT_L2, write_cross_encoder
 from program import bake
 
 # Idle threads of PyTorch spin: more of them than processors makes everything several times slower.
-torch.set_num_threads(len(os.sched_getaffinity(0)))
+torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from exported_models import export_classifier  # noqa: E402
 from published_onnx import PUBLISHED, fetch  # noqa: E402
 
 # Idle threads of PyTorch spin: more of them than processors makes everything several times slower.
-torch.set_num_threads(len(os.sched_getaffinity(0)))
+torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
 
 @pytest.fixture(scope="session")
