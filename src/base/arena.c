@@ -18,6 +18,8 @@ enum status arena_create(struct arena *arena, size_t size, struct error *error) 
     /* Only a hint: without huge pages everything works, 1 to 5 % slower. */
     if (size >= HUGE_PAGE_SIZE)
         (void)madvise(base, size, MADV_HUGEPAGE);
+    /* Texts pass through here: a core file shall not hold them. */
+    (void)madvise(base, size, MADV_DONTDUMP);
     *arena = (struct arena){base, size, 0};
     return STATUS_OK;
 }

@@ -47,6 +47,8 @@ const struct sandbox_call sandbox_calls[] = {
     REFUSE_IF(open, EPERM, "the same, where libc uses this call", "flags are O_RDONLY and O_CLOEXEC alone",
               {EQUAL, 1, O_RDONLY | O_CLOEXEC}),
 
+    CALL(sysinfo, "libc's qsort asks how much memory the machine has"),
+
     /* Threads. */
     CALL(futex, "threads wait for one another"),
     CALL(rseq, "libc registers a thread, which may have started a moment before the seal"),

@@ -109,7 +109,7 @@ def test_the_documentation_lists_the_same_calls(death):
 RARE = {
     "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "epoll_pwait", "epoll_wait", "fcntl", "getpid", "getrandom",
     "gettid", "madvise", "open", "openat", "restart_syscall", "rseq", "rt_sigreturn", "sched_getaffinity", "sched_yield",
-    "sendto", "set_robust_list", "shutdown", "tgkill",
+    "sendto", "set_robust_list", "shutdown", "sysinfo", "tgkill",
 }  # fmt: skip
 
 
