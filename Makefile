@@ -186,11 +186,11 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
-    sed 's/^ *//' $< | tr -d '\n' | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
+    $(2) | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
     echo 'const size_t $(1)_document_size = sizeof $(1)_document;'; } >$@
 $(BUILD)/embedded/%.c: src/server/%.json
 	@mkdir -p $(@D)
-	$(Q)$(call embed,$*)
+	$(Q)$(call embed,$*,sed 's/^ *//' $< | tr -d '\n')
 
 # What is linked in: the archives as the linker finds them, and the sources of packages that are compiled here.
 LINKED = $(foreach library,$(patsubst -l%,%,$(filter -l%,$(PACKAGE_LIBS) -lc)),$(shell $(CC) -print-file-name=lib$(library).a)) \
@@ -200,7 +200,7 @@ $(GENERATED)/sbom.json: scripts/sbom $(BUILD)/command
 	$(Q)scripts/sbom $(VERSION) $(LINKED) >$@
 $(BUILD)/embedded/sbom.c: $(GENERATED)/sbom.json
 	@mkdir -p $(@D)
-	$(Q)$(call embed,sbom)
+	$(Q)$(call embed,sbom,cat $<)
 
 $(BUILD)/objects/embedded/%.o: $(BUILD)/embedded/%.c $(BUILD)/command
 	@mkdir -p $(@D)
