@@ -188,14 +188,14 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
     $(2) | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
     echo 'const size_t $(1)_document_size = sizeof $(1)_document;'; } >$@
-$(BUILD)/embedded/%.c: src/server/%.json
+$(BUILD)/embedded/%.c: src/server/%.json Makefile
 	@mkdir -p $(@D)
 	$(Q)$(call embed,$*,sed 's/^ *//' $< | tr -d '\n')
 
 # What is linked in: the archives as the linker finds them, and the sources of packages that are compiled here.
 LINKED = $(foreach library,$(patsubst -l%,%,$(filter -l%,$(PACKAGE_LIBS) -lc)),$(shell $(CC) -print-file-name=lib$(library).a)) \
     $(shell $(CC) -print-libgcc-file-name) $(shell $(BUILD_CC) -print-file-name=libutf8proc.a) $(ONNX_PROTO) $(if $(LLHTTP_OBJECTS),/usr/share/llhttp/llhttp.c)
-$(GENERATED)/sbom.json: scripts/sbom $(BUILD)/command
+$(GENERATED)/sbom.json: scripts/sbom Makefile $(BUILD)/command
 	@mkdir -p $(@D)
 	$(Q)scripts/sbom $(VERSION) $(LINKED) >$@
 $(BUILD)/embedded/sbom.c: $(GENERATED)/sbom.json
