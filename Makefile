@@ -35,7 +35,7 @@ PRECISION ?= int8
 LISTEN ?= 127.0.0.1:8080
 PYTEST_ARGUMENTS ?=
 # Files of tests/ run beside each other, some folders as one (tests/conftest.py).
-PYTEST_WORKERS ?= -n auto --maxprocesses=4 --dist=loadgroup
+PYTEST_WORKERS ?= -n auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 VENV ?= $(CURDIR)/build/venv
 # Installs Python packages several times faster than pip.
 UV_VERSION := 0.13.9

@@ -19,17 +19,25 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 MODELS = REPOSITORY / "build" / "test-models"
 
 
-# The tests of a folder that share models which are slow to make run in one process.
+# The tests of a folder that share models which are slow to make run in one process, and before the others.
 TOGETHER = ("engine", "onnx", "image")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With pytest-xdist, the unit of distribution is the file or the folder; the longest go first."""
-    for item in items:
-        folder = item.path.parent.relative_to(REPOSITORY / "tests").parts
-        together = folder and folder[0] in TOGETHER
-        item.add_marker(pytest.mark.xdist_group(folder[0] if together else str(item.path)))
     items.sort(key=lambda item: (*TOGETHER, item.path.parent.name).index(item.path.parent.name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """What pytest-xdist hands out as a whole is a file, or a folder of TOGETHER."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = pathlib.PurePath(nodeid.split("::")[0])
+            return path.parent.name if path.parent.name in TOGETHER else str(path)
+
+    return ByFolder(config, log)
 
 
 @contextlib.contextmanager

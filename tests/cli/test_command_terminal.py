@@ -79,5 +79,5 @@ def test_inspect_selftest_and_bench(rescoldo, embedder):
     assert "…" not in shown  # hashes are there to be read whole
     assert "list them with --tensors" in shown
     assert "layers.0.output.bias" in on_terminal(rescoldo, ["inspect", embedder, "--tensors"])
-    assert on_terminal(rescoldo, ["selftest", "--model", embedder]).startswith("self-test passed")
+    assert on_terminal(rescoldo, ["selftest", "--model", embedder]).startswith("self-test of small-embedder passed")
     assert "share of the peak" in on_terminal(rescoldo, ["bench", "--model", embedder, "--seconds", 1])
