@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 /* A JSON value as jansson keeps it (a small object has most beside its text), what the server keeps of a
- * text, and its result in a reply; measured, and rounded up. */
+ * text, and its result in a reply: the sum of those structures, rounded up. */
 #define BYTES_PER_VALUE ((uint64_t)512)
 /* Of a number in a reply's JSON, with its separator. */
 #define BYTES_PER_NUMBER ((uint64_t)14)

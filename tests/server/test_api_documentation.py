@@ -45,6 +45,23 @@ def test_every_example_is_answered_so(embedder, path, body, reply):
     assert_matches(json.loads(reply), answered, path)
 
 
+def subset(documented, answered):
+    """What is left of the answer when only the fields of the documentation count."""
+    if isinstance(documented, dict):
+        return {name: subset(value, answered[name]) for name, value in documented.items()}
+    if isinstance(documented, list):
+        return [subset(value, other) for value, other in zip(documented, answered, strict=True)]
+    return answered
+
+
+def test_the_readme_is_true(embedder):
+    readme = (REPOSITORY / "README.md").read_text()
+    path, body = re.search(r"^curl http://127\.0\.0\.1:8080(\S+) .*-d '(.*)'$", readme, re.MULTILINE).groups()
+    documented = json.loads(re.search(r"```json\n(.*?)\n```", readme, re.DOTALL)[1])
+    _, _, answered = embedder.post(path, json.loads(body))
+    assert subset(documented, answered) == documented
+
+
 def test_no_example_is_left_out():
     assert len(EXAMPLES) == DOCUMENT.count("curl -s") >= 16
 
