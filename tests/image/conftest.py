@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from podman import UNAVAILABLE, Built, Podman
@@ -23,10 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory):
+def podman():
     if UNAVAILABLE:
         pytest.skip(UNAVAILABLE)
-    podman = Podman(tmp_path_factory.mktemp("podman") / "root")
+    # podman takes no folder of a run with more than 50 characters, which those of pytest soon have.
+    podman = Podman(pathlib.Path(tempfile.mkdtemp(prefix="rescoldo-")) / "root")
     try:
         podman.import_base(SUITE)
         yield podman

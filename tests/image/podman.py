@@ -158,4 +158,4 @@ class Podman:
         mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
         for mount in sorted((m for m in mounts if m.startswith(f"{self.directory}/")), reverse=True):
             subprocess.run(["umount", "--lazy", mount], check=False)
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.directory.parent)
