@@ -87,7 +87,8 @@ def python(code: str, *arguments: object) -> subprocess.Popen[str]:
 def test_an_interrupt_ends_a_long_call(reranker_ember, threads):
     process = python(
         """
-        import sys, rescoldo
+        import signal, sys, rescoldo
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin by ignoring it
         reranker = rescoldo.Reranker(sys.argv[1], threads=int(sys.argv[2]))
         documents = ["A passage that the model has to read again and again. " * 20] * 1_000_000
         try:
