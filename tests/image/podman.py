@@ -155,7 +155,15 @@ class Podman:
             self.run("rm", "--all", "--force", "--time", "0")
         except (Failed, subprocess.TimeoutExpired) as error:
             print(f"image: {error}")
-        mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
-        for mount in sorted((m for m in mounts if m.startswith(f"{self.directory}/")), reverse=True):
-            subprocess.run(["umount", "--lazy", mount], check=False)
+        # What podman leaves running for a moment may mount anew.
+        for _ in range(50):
+            mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+            for mount in sorted((m for m in mounts if m.startswith(f"{self.directory}/")), reverse=True):
+                subprocess.run(["umount", "--lazy", mount], check=False)
+            try:
+                shutil.rmtree(self.directory.parent)
+                return
+            except OSError as error:
+                print(f"image: {error}")
+                time.sleep(0.2)
         shutil.rmtree(self.directory.parent)

@@ -80,9 +80,11 @@ def test_full_queue_is_429_at_once_with_a_time_to_retry(start):
 
 
 def test_the_predicted_wait_is_bounded(start):
-    server = start("--max-queue-seconds", "1", "--threads", "1")
+    server = start("--max-queue-seconds", "1", "--threads", "1", "--max-body-bytes", str(16 << 20))
     with begin_endless(server), RawConnection(server) as refused:
-        refused.send(f"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nContent-Length: {len(json.dumps(ENDLESS))}\r\n\r\n".encode())
+        # Clearly larger, so that the endless one goes first, whose tokens are counted while these are estimated.
+        larger = 2 * len(json.dumps(ENDLESS))
+        refused.send(f"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nContent-Length: {larger}\r\n\r\n".encode())
         reply = refused.read_reply()
         assert reply.status == 429
         assert int(reply.headers["retry-after"]) >= 1
