@@ -13,6 +13,10 @@ void forecast_init(struct forecast *forecast) {
     *forecast = (struct forecast){.of_bodies = first, .of_texts = first};
 }
 
+void forecast_begin(struct forecast *forecast, uint64_t tokens, uint64_t nanoseconds) {
+    forecast->nanoseconds_per_token = (double)nanoseconds / (double)tokens;
+}
+
 void forecast_learn_slice(struct forecast *forecast, uint64_t tokens, uint64_t nanoseconds) {
     if (tokens < FORECAST_MIN_TOKENS)
         return;

@@ -19,12 +19,14 @@ struct forecast_ratio {
 struct forecast {
     double slices[FORECAST_SLICES]; /* nanoseconds per token of the last slices */
     size_t slice_count;
-    double nanoseconds_per_token; /* their median, which one slice on a stalled machine does not move; 0
-                                     before the first */
+    double nanoseconds_per_token; /* their median, which one slice on a stalled machine does not move */
     struct forecast_ratio of_bodies, of_texts;
 };
 
 void forecast_init(struct forecast *forecast);
+
+/* What to go by until the first slice, however small the work it was measured with. */
+void forecast_begin(struct forecast *forecast, uint64_t tokens, uint64_t nanoseconds);
 
 /* A slice has taken so long, from the end of the one before it when the worker did not wait in between. */
 void forecast_learn_slice(struct forecast *forecast, uint64_t tokens, uint64_t nanoseconds);

@@ -37,6 +37,10 @@ void job_list_remove(struct job_list *list, struct job *job) {
     job->previous = job->next = NULL;
 }
 
+bool job_is_ended(const struct job *job) {
+    return job->failed || atomic_load(&job->cancel);
+}
+
 double job_remaining_tokens(const struct job *job) {
     return job->unprepared_tokens + (double)(job->ready_tokens + job->batched_tokens);
 }

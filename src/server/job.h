@@ -86,6 +86,9 @@ struct job_list {
 void job_list_append(struct job_list *list, struct job *job);
 void job_list_remove(struct job_list *list, struct job *job);
 
+/* Nothing more of it is to be tokenized or computed: it has failed, or its client has left. */
+bool job_is_ended(const struct job *job);
+
 /* Tokens still to be computed, those in batches included. */
 double job_remaining_tokens(const struct job *job);
 

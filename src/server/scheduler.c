@@ -126,7 +126,7 @@ static bool wants_preparation(const struct scheduler *scheduler, const struct jo
     if (job->in_preparation)
         return false;
     return job->phase == JOB_RECEIVED || job->phase == JOB_REPLYING ||
-           (job->phase == JOB_PREPARING && !job->failed && job->ready_tokens < scheduler->lookahead);
+           (job->phase == JOB_PREPARING && !job_is_ended(job) && job->ready_tokens < scheduler->lookahead);
 }
 
 /* Replies first: they free memory and a client. Then the shortest. */
@@ -418,7 +418,7 @@ static enum status warm_up(struct scheduler *scheduler, size_t number, struct er
     struct bytes passage = bytes_of_string(query);
     enum status status = session_rerank(session, passage, &passage, 1, &options, &score, &usage, error);
     if (status == STATUS_OK)
-        forecast_learn_slice(&scheduler->forecast, usage.tokens, usage.compute_nanoseconds);
+        forecast_begin(&scheduler->forecast, usage.tokens, usage.compute_nanoseconds);
     return status;
 }
 

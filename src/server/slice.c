@@ -4,12 +4,13 @@
 
 /* The slice in which the oldest job goes first, if it had nothing of those before. */
 #define OLDEST_EVERY 4u
+
 static struct session *session_of(const struct slice *slice, const struct job *job) {
     return slice->sessions->sessions[job->service - job->service->all];
 }
 
 static bool can_run(const struct job *job, const struct slice *slice, uint64_t number) {
-    return job->ready_tokens > 0 && !job->failed && job->visited_slice != number &&
+    return job->ready_tokens > 0 && !job_is_ended(job) && job->visited_slice != number &&
            (!job->awaits_query || job->query_worker == slice->worker) &&
            (slice->session == NULL || slice->session == session_of(slice, job));
 }

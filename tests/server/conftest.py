@@ -11,12 +11,28 @@ from tiny_cross_encoder import write_tiny_cross_encoder
 
 
 @pytest.fixture(scope="session")
-def cross_encoder_ember(rescoldo, all_minilm_directory, tmp_path_factory) -> pathlib.Path:
+def bake_cross_encoder(rescoldo, all_minilm_directory, tmp_path_factory):
+    def bake(**shape) -> pathlib.Path:
+        parent = tmp_path_factory.mktemp("cross-encoder")
+        directory = write_tiny_cross_encoder(parent, all_minilm_directory, **shape)
+        ember = directory.with_suffix(".ember")
+        subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
+        return ember
+
+    return bake
+
+
+@pytest.fixture(scope="session")
+def cross_encoder_ember(bake_cross_encoder) -> pathlib.Path:
     """A two-layer cross-encoder with seeded weights."""
-    directory = write_tiny_cross_encoder(tmp_path_factory.mktemp("tiny-cross-encoder"), all_minilm_directory)
-    ember = directory.with_suffix(".ember")
-    subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
-    return ember
+    return bake_cross_encoder()
+
+
+@pytest.fixture(scope="session")
+def slow_ember(bake_cross_encoder) -> pathlib.Path:
+    """The same with thirty times the work for a token: a body of a megabyte is computed for far longer than it is
+    parsed, whichever parts of the build are instrumented."""
+    return bake_cross_encoder(layers=12, hidden=256)
 
 
 @pytest.fixture(scope="module")

@@ -139,8 +139,8 @@ def test_a_request_half_sent_at_sigterm_is_answered(start):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_at_once(start, number):
-    server = start()
+def test_a_second_signal_ends_at_once(start, slow_ember, number):
+    server = start(ember=slow_ember)
     with begin_endless(server):
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_event("drain")
@@ -148,8 +148,8 @@ def test_a_second_signal_ends_at_once(start, number):
         assert server.process.wait(WAIT_SECONDS) == 128 + number
 
 
-def test_drain_timeout(start):
-    server = start("--drain-timeout", "1")
+def test_drain_timeout(start, slow_ember):
+    server = start("--drain-timeout", "1", ember=slow_ember)
     with begin_endless(server):
         assert server.terminate() == 1
     assert any('"drain_timeout"' in line for line in server.lines)
@@ -161,8 +161,8 @@ def test_sigint_when_idle(start):
     assert server.process.wait(WAIT_SECONDS) == 0
 
 
-def test_clients_that_left_do_not_hold_up_the_end(start):
-    server = start()
+def test_clients_that_left_do_not_hold_up_the_end(start, slow_ember):
+    server = start(ember=slow_ember)
     connection = RawConnection(server)
     connection.send(post("/v1/rerank", ENDLESS))
     wait_until(lambda: running(server) == 1)

@@ -10,16 +10,18 @@ import subprocess
 import time
 
 import openai
+import pytest
 from raw_http import RawConnection, get, post
 from running_server import WAIT_SECONDS, RunningServer
 
 SHORT = {"query": "q", "documents": ["a"]}
-# Long enough to be found running, and never waited for. What shall wait behind it must have as much to do: the
-# scheduler begins with the shortest.
-ENDLESS = {"query": "q", "documents": ["word " * 300] * 5000}
+# Never waited for. What shall wait behind it must have as much to do: the scheduler begins with the shortest.
+ENDLESS = {"query": "q", "documents": ["a " * 500] * 1000}
 LONG = {"query": "q", "documents": ["word " * 300] * 200}
 # Long enough to be found running between two looks of a test on a busy machine, and waited for.
 LONGER = {"query": "q", "documents": ["word " * 300] * 2000}
+# A queue that is never too long, on machines and in builds however slow.
+PATIENT = ("--threads", "1", "--max-queue-seconds", "86400")
 
 
 def wait_until(condition, seconds=WAIT_SECONDS):
@@ -39,25 +41,20 @@ def in_work(server):
     return metrics["rescoldo_queue_requests"] + metrics["rescoldo_running_requests"]
 
 
-def present(server):
-    """Requests that wait or run."""
-    metrics = server.metrics()
-    return metrics["rescoldo_queue_requests"] + metrics["rescoldo_running_requests"]
-
-
 def begin_endless(server, *fields) -> RawConnection:
+    """A request over the slow ember that will not end in a test's time."""
     connection = RawConnection(server)
     connection.send(post("/v1/rerank", ENDLESS, *fields))
     wait_until(lambda: running(server) == 1)
     return connection
 
 
-def test_full_queue_is_429_at_once_with_a_time_to_retry(start):
-    server = start("--max-queued-requests", "2", "--threads", "1")
+def test_full_queue_is_429_at_once_with_a_time_to_retry(start, slow_ember):
+    server = start("--max-queued-requests", "2", *PATIENT, ember=slow_ember)
     with begin_endless(server), RawConnection(server) as second, RawConnection(server) as third:
         for queued in (second, third):
             queued.send(post("/v1/rerank", ENDLESS))
-        wait_until(lambda: present(server) == 3)
+        wait_until(lambda: in_work(server) == 3)
         with RawConnection(server) as refused:
             # The large body is not sent, and not waited for.
             refused.send(b"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
@@ -79,8 +76,8 @@ def test_full_queue_is_429_at_once_with_a_time_to_retry(start):
         assert server.metrics()['rescoldo_shed_total{reason="queue"}'] == 4
 
 
-def test_the_predicted_wait_is_bounded(start):
-    server = start("--max-queue-seconds", "1", "--threads", "1", "--max-body-bytes", str(16 << 20))
+def test_the_predicted_wait_is_bounded(start, slow_ember):
+    server = start("--max-queue-seconds", "1", "--threads", "1", ember=slow_ember)
     with begin_endless(server), RawConnection(server) as refused:
         # Clearly larger, so that the endless one goes first, whose tokens are counted while these are estimated.
         larger = 2 * len(json.dumps(ENDLESS))
@@ -93,8 +90,8 @@ def test_the_predicted_wait_is_bounded(start):
         assert running(server) == 1
 
 
-def test_a_long_queue_refuses_too(start):
-    server = start("--max-queued-requests", "80", "--threads", "1")
+def test_a_long_queue_refuses_too(start, slow_ember):
+    server = start("--max-queued-requests", "80", *PATIENT, ember=slow_ember)
     waiting = []
     while server.metrics()['rescoldo_shed_total{reason="queue"}'] == 0:
         waiting.append(RawConnection(server))
@@ -102,20 +99,20 @@ def test_a_long_queue_refuses_too(start):
     assert len(waiting) > 80
     for connection in waiting:
         connection.close()
-    wait_until(lambda: present(server) == 0)
+    wait_until(lambda: in_work(server) == 0)
     assert server.post("/v1/rerank", SHORT)[0] == 200
 
 
-def test_queued_tokens_are_bounded(start):
-    server = start("--max-queued-tokens", "1000")
+def test_queued_tokens_are_bounded(start, slow_ember):
+    server = start("--max-queued-tokens", "1000", ember=slow_ember)
     with begin_endless(server):  # one alone is always taken
         assert server.post("/v1/rerank", SHORT)[0] == 429
-    wait_until(lambda: present(server) == 0)
+    wait_until(lambda: in_work(server) == 0)
     assert server.post("/v1/rerank", SHORT)[0] == 200
 
 
-def test_small_requests_overtake_a_large_one(start):
-    server = start("--threads", "1")
+def test_small_requests_overtake_a_large_one(start, slow_ember):
+    server = start("--threads", "1", ember=slow_ember)
     alone = server.post("/v1/rerank", SHORT)[2]["results"]
     with begin_endless(server):
         for _ in range(20):
@@ -134,11 +131,15 @@ def test_who_obeys_gets_in(start, all_minilm_ember):
     assert all(len(reply.data) == 5 for reply in replies)
 
 
-def test_a_client_that_leaves_ends_its_work(start):
-    server = start()
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_client_that_leaves_ends_its_work(start, slow_ember, threads):
+    server = start("--threads", str(threads), ember=slow_ember)
     connection = begin_endless(server, "X-Request-Id: leaver")
+    before = server.metrics()
     connection.close()
     wait_until(lambda: running(server) == 0)
+    used = server.metrics()["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]
+    assert used < before["rescoldo_predicted_wait_seconds"] / 4
     assert server.wait_for_event("request", request_id="leaver")["status"] == 499
     metrics = server.metrics()
     assert metrics["rescoldo_cancelled_total"] == 1
@@ -147,40 +148,39 @@ def test_a_client_that_leaves_ends_its_work(start):
     assert server.post("/v1/rerank", SHORT)[0] == 200
 
 
-def test_a_client_that_leaves_the_queue_is_never_computed(start):
-    # Six of them are more than a minute's work for an instrumented build.
-    server = start("--threads", "1", "--max-queue-seconds", "86400")
+def test_a_client_that_leaves_the_queue_is_never_computed(start, slow_ember):
+    server = start(*PATIENT, ember=slow_ember)
     with begin_endless(server):
         leaving = [RawConnection(server) for _ in range(5)]
         for connection in leaving:
             connection.send(post("/v1/rerank", ENDLESS))
-        wait_until(lambda: present(server) == 6)
+        wait_until(lambda: in_work(server) == 6)
         leaving[2].close()
         leaving[0].close()
         leaving[4].close()
-        wait_until(lambda: present(server) == 3)
+        wait_until(lambda: in_work(server) == 3)
         for connection in leaving:
             connection.close()
-        wait_until(lambda: present(server) == 1)
+        wait_until(lambda: in_work(server) == 1)
         assert running(server) == 1
-    wait_until(lambda: present(server) == 0)
+    wait_until(lambda: in_work(server) == 0)
     assert server.metrics()["rescoldo_input_texts_total"] == 0
 
 
-def test_deadline_of_the_server(start):
-    server = start("--request-timeout", "1")
+def test_deadline_of_the_server(start, slow_ember):
+    server = start("--request-timeout", "1", ember=slow_ember)
     status, _, reply = server.post("/v1/rerank", ENDLESS)
     assert (status, reply["error"]["code"]) == (504, "deadline_exceeded")
     wait_until(lambda: running(server) == 0)
     assert server.metrics()["rescoldo_deadline_exceeded_total"] == 1
 
 
-def test_deadline_of_the_client_also_in_the_queue(start):
-    server = start("--threads", "1")
+def test_deadline_of_the_client_also_in_the_queue(start, slow_ember):
+    server = start(*PATIENT, ember=slow_ember)
     with begin_endless(server):
         status, _, reply = server.post("/v1/rerank", ENDLESS, {"X-Request-Timeout": "0.2"})
         assert (status, reply["error"]["code"]) == (504, "deadline_exceeded")
-        wait_until(lambda: present(server) == 1)
+        wait_until(lambda: in_work(server) == 1)
         assert running(server) == 1
     for wrong in ("soon", "-1", "0", "nan", "1s", "1" * 40):
         status, _, reply = server.post("/v1/rerank", SHORT, {"X-Request-Timeout": wrong})
@@ -278,7 +278,8 @@ def test_newcomers_take_the_place_of_idle_connections(start):
 def test_newcomers_wait_while_all_connections_are_busy(start):
     server = start("--max-connections", "1")
     busy = RawConnection(server)
-    busy.send(post("/v1/rerank", ENDLESS))
+    busy.send(b"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+    assert busy.read_reply().status == 100
     waiting = RawConnection(server)
     waiting.send(get("/livez"))
     waiting.socket.settimeout(0.5)
