@@ -70,7 +70,7 @@ ifeq ($(SANITIZE),)
 PACK_RELOCATIONS := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-Wl$(comma)-z$(comma)pack-relative-relocs)
 # --wrap: see src/server/user_database.c, unused_scanf.c and no_io_uring.c.
 LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r -Wl,--wrap=syscall \
-    -Wl,--wrap=fscanf -Wl,--wrap=sscanf \
+    -Wl,--wrap=fscanf -Wl,--wrap=sscanf -Wl,--wrap=pathconf \
     -Wl,-O2 -Wl,--no-eh-frame-hdr -Wl,-T,scripts/no-unwind-tables.ld $(PACK_RELOCATIONS)
 CFLAGS_ALL += -fno-asynchronous-unwind-tables
 else
@@ -94,7 +94,7 @@ SOURCES := $(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(UNIT_TEST_SOURCES) $(UNIT_SUP
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
-# Files that the program carries, each as a C array: src/server/NAME.json is NAME_document.
+# Files that the program carries, each compressed as a C array: src/server/NAME.json is NAME_document.
 EMBEDDED_OBJECTS := $(patsubst src/server/%.json,$(BUILD)/objects/embedded/%.o,$(wildcard src/server/*.json)) $(BUILD)/objects/embedded/sbom.o
 TEST_DRIVER := $(BUILD)/tests/tokenizer/driver
 SANDBOX_DEATH := $(BUILD)/tests/sandbox/death
@@ -186,7 +186,7 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
-    $(2) | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
+    $(2) | gzip -9n | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
     echo 'const size_t $(1)_document_size = sizeof $(1)_document;'; } >$@
 $(BUILD)/embedded/%.c: src/server/%.json Makefile
 	@mkdir -p $(@D)

@@ -6,6 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static int print_sbom(void) {
+    struct buffer text = {0};
+    struct error error;
+    if (embedded_document_append(sbom_document, sbom_document_size, &text, &error) != STATUS_OK)
+        return cli_fail("version", &error);
+    (void)fwrite(text.data, 1, text.size, stdout); /* cli_finish sees a failure */
+    buffer_free(&text);
+    return cli_finish("version", EXIT_SUCCESS);
+}
+
 int command_version(int argc, char **argv) {
     bool sbom = false;
     const struct option options[] = {
@@ -24,8 +34,7 @@ int command_version(int argc, char **argv) {
     if (outcome != COMMAND_CONTINUE)
         return outcome;
     if (sbom)
-        (void)fwrite(sbom_document, 1, sbom_document_size, stdout); /* cli_finish sees a failure */
-    else
-        printf("rescoldo " RESCOLDO_VERSION "\n");
+        return print_sbom();
+    printf("rescoldo " RESCOLDO_VERSION "\n");
     return cli_finish("version", EXIT_SUCCESS);
 }

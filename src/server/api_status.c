@@ -14,11 +14,16 @@ static void begin(struct reply *reply, int status) {
     reply->error_code = status == 200 ? NULL : "unavailable";
 }
 
+static void fail(struct reply *reply, const struct error *failure) {
+    struct api_error error;
+    if (api_refuse_failure(&error, failure) != 0)
+        reply_set_error(reply, &error);
+}
+
 static void finish(struct reply *reply, const struct json_writer *writer) {
     struct error failure;
-    struct api_error error;
-    if (json_writer_finish(writer, &failure) != STATUS_OK && api_refuse_failure(&error, &failure) != 0)
-        reply_set_error(reply, &error);
+    if (json_writer_finish(writer, &failure) != STATUS_OK)
+        fail(reply, &failure);
 }
 
 static void answer_status(struct reply *reply, int http_status, const char *status) {
@@ -182,7 +187,8 @@ void page_info(struct server_state *state, struct reply *reply) {
 void page_openapi(struct server_state *state, struct reply *reply) {
     (void)state;
     begin(reply, 200);
-    struct json_writer writer = json_writer_to(&reply->body);
-    json_verbatim(&writer, bytes_of(openapi_document, openapi_document_size));
-    finish(reply, &writer);
+    struct error failure;
+    if (embedded_document_append(openapi_document, openapi_document_size, &reply->body, &failure) !=
+        STATUS_OK)
+        fail(reply, &failure);
 }

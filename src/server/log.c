@@ -1,6 +1,9 @@
 #include "server/log.h"
 
+#include "base/calendar.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,11 +85,10 @@ enum status log_start(int descriptor, struct log **log, struct error *error) {
 void log_event_begin(struct json_writer *writer, const char *level, const char *event) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    struct tm calendar;
-    gmtime_r(&now.tv_sec, &calendar);
-    char date[32], time[48];
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &calendar);
-    snprintf(time, sizeof time, "%s.%03dZ", date, (int)(now.tv_nsec / 1000000));
+    struct calendar date = calendar_of((uint64_t)now.tv_sec);
+    char time[64];
+    snprintf(time, sizeof time, "%04" PRIu64 "-%02u-%02uT%02u:%02u:%02u.%03dZ", date.year, date.month,
+             date.day, date.hour, date.minute, date.second, (int)(now.tv_nsec / 1000000));
     json_begin_object(writer);
     json_key(writer, "time");
     json_text_of_string(writer, time);

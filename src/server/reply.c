@@ -1,5 +1,7 @@
 #include "server/reply.h"
 
+#include "base/calendar.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -59,17 +61,14 @@ static const char *reason_phrase(int status) {
     }
 }
 
-/* RFC 9110, section 5.6.7; names written here, since strftime's depend on the locale. */
+/* RFC 9110, section 5.6.7; names written here. */
 static void print_date(char *text, size_t size) {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = time(NULL);
-    struct tm calendar;
-    gmtime_r(&now, &calendar);
-    snprintf(text, size, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[calendar.tm_wday % 7], calendar.tm_mday,
-             months[calendar.tm_mon % 12], calendar.tm_year + 1900, calendar.tm_hour, calendar.tm_min,
-             calendar.tm_sec);
+    struct calendar now = calendar_of((uint64_t)time(NULL));
+    snprintf(text, size, "%s, %02u %s %04" PRIu64 " %02u:%02u:%02u GMT", days[now.weekday % 7], now.day,
+             months[(now.month - 1) % 12], now.year, now.hour, now.minute, now.second);
 }
 
 /* Both fields say the same, Retry-After rounded up to whole seconds (RFC 9110, section 10.2.3). */

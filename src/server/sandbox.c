@@ -5,10 +5,8 @@
 #include "server/sandbox_privileges.h"
 #include "server/sandbox_violation.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LANDLOCK_ABI_NETWORK 4
@@ -37,15 +35,6 @@ static const char *const sanitizer = NULL;
 
 enum sandbox_mode sandbox_default_mode(void) {
     return sanitizer == NULL ? SANDBOX_ON : SANDBOX_OFF;
-}
-
-/* libc reads the time zone at the first use of a calendar, even of gmtime, and again when the variable
- * changes. */
-static enum status fix_time_zone(struct error *error) {
-    if (setenv("TZ", "UTC0", 1) != 0)
-        return error_set_errno(error, errno, "cannot set TZ");
-    tzset();
-    return STATUS_OK;
 }
 
 static enum status enclose_in_landlock(struct sandbox_report *report, struct error *error) {
@@ -77,9 +66,7 @@ enum status sandbox_enclose(const struct sandbox_options *options, struct sandbo
     if (options->mode != SANDBOX_OFF && sanitizer != NULL)
         return error_set(error, STATUS_UNSUPPORTED,
                          "this build is instrumented (%s) and can only be run with --sandbox off", sanitizer);
-    enum status status = fix_time_zone(error);
-    if (status == STATUS_OK)
-        status = sandbox_forbid_new_privileges(error);
+    enum status status = sandbox_forbid_new_privileges(error);
     if (status == STATUS_OK)
         status = sandbox_drop_privileges(options->user, options->group, error);
     if (status != STATUS_OK)
