@@ -262,7 +262,7 @@ static enum status read_layers(const struct recognition *recognition, uint32_t l
 /* How much an output says: a logit more than a vector, a vector more than rows of tokens. 0: none of these.
  */
 static int rank_output(const struct recognition *recognition, const struct meaning *output) {
-    if (output->kind == MEANING_LOGIT)
+    if (meaning_is_plain(output, MEANING_LOGIT))
         return 3;
     if (output->kind == MEANING_PRODUCT && meaning_is_plain(output, MEANING_PRODUCT) &&
         meaning_at(recognition, output->a)->kind == MEANING_POOLED)
@@ -309,28 +309,72 @@ static enum status read_embedder(const struct recognition *recognition, uint32_t
                        error);
 }
 
-static enum status read_output(const struct recognition *recognition, struct onnx_bert *bert,
-                               struct error *error) {
+/* The layer normalizations below a state: the more, the later it is. */
+static uint32_t depth_of(const struct recognition *recognition, const struct meaning *state) {
+    uint32_t depth = 0;
+    while (state->kind == MEANING_STATE && depth <= 2 * MODEL_MAX_LAYERS + 1) {
+        state = meaning_at(recognition, meaning_at(recognition, state->a)->a);
+        depth++;
+    }
+    return depth;
+}
+
+static bool says_more(const struct recognition *recognition, const struct meaning *output,
+                      const struct meaning *best) {
+    int rank = rank_output(recognition, output),
+        best_rank = best == NULL ? 0 : rank_output(recognition, best);
+    if (rank != best_rank || rank != 1)
+        return rank > best_rank;
+    return depth_of(recognition, output) > depth_of(recognition, best);
+}
+
+/* What may stand beside the output that is taken, as it says less: the pooler's output, attention's
+ * probabilities, the mask. */
+static bool is_left_out(const struct meaning *output) {
+    return meaning_is_plain(output, MEANING_POOLED) || output->kind == MEANING_PROBABILITIES ||
+           output->kind == MEANING_UNIFORM;
+}
+
+static enum status refuse_output(const struct recognition *recognition, uint32_t value, struct error *error) {
+    static const char reason[] =
+        "it makes an output that is neither a logit (a product of the pooler's tanh), a "
+        "vector of a text nor a last hidden state";
+    const struct meaning *output = &recognition->meanings[value];
+    if (output->kind != MEANING_UNKNOWN)
+        return refuse(recognition, value, reason, error);
+    return refuse_node(recognition->onnx, output->culprit,
+                       output->reason == NULL && output->culprit == NO_MEANING
+                           ? "an output that nothing makes"
+                           : output->reason,
+                       error);
+}
+
+/* Every output must be understood: one that is not might be what the model is for. */
+static enum status choose_output(const struct recognition *recognition, const struct meaning **best,
+                                 struct error *error) {
     const struct onnx *onnx = recognition->onnx;
-    const struct meaning *best = NULL, *unknown = NULL;
+    *best = NULL;
     for (uint32_t i = 0; i < onnx->graph_output_count; i++) {
         const struct meaning *output = &recognition->meanings[onnx->graph_outputs[i]];
-        if (rank_output(recognition, output) > (best == NULL ? 0 : rank_output(recognition, best)))
-            best = output;
-        if (output->kind == MEANING_UNKNOWN && unknown == NULL)
-            unknown = output;
+        if (rank_output(recognition, output) == 0 && !is_left_out(output))
+            return refuse_output(recognition, onnx->graph_outputs[i], error);
+        if (says_more(recognition, output, *best))
+            *best = output;
     }
-    if (best == NULL && unknown != NULL)
-        return refuse_node(onnx, unknown->culprit,
-                           unknown->reason == NULL && unknown->culprit == NO_MEANING
-                               ? "an output that nothing makes"
-                               : unknown->reason,
-                           error);
-    if (best == NULL)
+    if (*best == NULL)
         return error_set(error, STATUS_UNSUPPORTED,
                          "%s: none of its %u outputs is a logit, a vector of a text or the last hidden state",
                          onnx->file_name, onnx->graph_output_count);
+    return STATUS_OK;
+}
+
+static enum status read_output(const struct recognition *recognition, struct onnx_bert *bert,
+                               struct error *error) {
+    const struct meaning *best;
     uint32_t last;
+    enum status status = choose_output(recognition, &best, error);
+    if (status != STATUS_OK)
+        return status;
     if (rank_output(recognition, best) == 3)
         return read_classifier(recognition, best, &last, bert, error);
     return read_embedder(recognition, best->identity, bert, error);

@@ -1,9 +1,11 @@
+/* Numbers that are known while the graph is read, and the operators that compute them. */
 #include "formats/onnx_meaning.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MOST_EQUAL 4096u /* elements that are compared to see whether they are one number */
+#define MOST_EQUAL    4096u              /* elements that are compared to see whether they are one number */
+#define EXACT_INTEGER 9007199254740992.0 /* below it every integer is a double */
 
 /* ---- numbers ---- */
 
@@ -59,21 +61,6 @@ bool is_integer_list(const struct meaning *meaning, int64_t *list, uint32_t *cou
     return true;
 }
 
-bool axes_of(const struct recognition *recognition, const struct onnx_node *node, uint32_t input,
-             int64_t *axes, uint32_t *count) {
-    const Onnx__AttributeProto *attribute = onnx_attribute(node, "axes");
-    *count = 0;
-    if (has_input(node, input))
-        return is_integer_list(meaning_of(recognition, node, input), axes, count, LAYOUT_MAX_AXES);
-    if (attribute == NULL)
-        return true;
-    if (attribute->n_ints > LAYOUT_MAX_AXES)
-        return false;
-    *count = (uint32_t)attribute->n_ints;
-    memcpy(axes, attribute->ints, *count * sizeof *axes);
-    return true;
-}
-
 static struct dimension combine(char operation, struct dimension a, struct dimension b) {
     if (operation == '*')
         return dimension_multiply(a, b);
@@ -116,61 +103,7 @@ bool fold_arithmetic(char operation, const struct meaning *a, const struct meani
     return true;
 }
 
-/* ---- rules of shape arithmetic ---- */
-
-static bool bounds(int64_t start, int64_t end, uint32_t count, uint32_t *first, uint32_t *last) {
-    start = start < -(int64_t)count ? 0 : start < 0 ? start + count : start > count ? count : start;
-    end = end < -(int64_t)count ? 0 : end < 0 ? end + count : end > count ? count : end;
-    *first = (uint32_t)start;
-    *last = (uint32_t)(end < start ? start : end);
-    return true;
-}
-
-void rule_shape(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    struct layout layout = input->layout;
-    if (input->kind == MEANING_CONSTANT && input->weight.values->dimensions <= LAYOUT_MAX_AXES) {
-        layout.rank = input->weight.values->dimensions;
-        *result = meaning_new(MEANING_INTEGERS);
-        for (uint32_t i = 0; i < layout.rank; i++)
-            result->integers.items[result->integers.count++] =
-                dimension_of((int64_t)input->weight.values->shape[i]);
-        return;
-    }
-    if (layout.rank == 0)
-        return;
-    uint32_t first, last;
-    bounds(onnx_attribute_integer(node, "start", 0), onnx_attribute_integer(node, "end", INT64_MAX),
-           layout.rank, &first, &last);
-    *result = meaning_new(MEANING_INTEGERS);
-    for (uint32_t i = first; i < last; i++)
-        result->integers.items[result->integers.count++] = layout_dimension(&layout, i);
-}
-
-void rule_concat(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    struct meaning joined = meaning_new(MEANING_INTEGERS);
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        struct integers part;
-        if (!integers_of(meaning_of(recognition, node, i), &part) ||
-            joined.integers.count + part.count > INTEGERS_MAX)
-            return;
-        memcpy(joined.integers.items + joined.integers.count, part.items, part.count * sizeof part.items[0]);
-        joined.integers.count += part.count;
-    }
-    *result = joined;
-}
-
-void rule_range(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    struct integers limit;
-    double start, step;
-    if (!number_of(meaning_of(recognition, node, 0), &start) ||
-        !number_of(meaning_of(recognition, node, 2), &step) || start != 0 || step != 1)
-        return;
-    bool tokens = integers_of(meaning_of(recognition, node, 1), &limit) && limit.count == 1 &&
-                  limit.items[0].known && limit.items[0].batch == 0 && limit.items[0].sequence == 1 &&
-                  limit.items[0].factor == 1;
-    *result = meaning_new(tokens ? MEANING_POSITIONS : MEANING_INDICES);
-}
+/* ---- rules ---- */
 
 void rule_constant_of_shape(struct recognition *recognition, const struct onnx_node *node,
                             struct meaning *result) {
@@ -206,20 +139,17 @@ static bool compare(const char *operation, double x, double y) {
     return strcmp(operation, "Greater") == 0 ? x > y : x >= y;
 }
 
-static bool is_index(const struct meaning *meaning) {
-    return meaning->kind == MEANING_POSITIONS || meaning->kind == MEANING_INDICES;
-}
-
 void rule_comparison(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *a = meaning_of(recognition, node, 0), *b = meaning_of(recognition, node, 1);
     struct integers left, right;
     double x, y;
     if (number_of(a, &x) && number_of(b, &y)) {
         *result = meaning_uniform(compare(node->operator_name, x, y));
-    } else if (is_index(a) && number_of(b, &y) && y <= 0 &&
+    } else if (meaning_is_index(a) && number_of(b, &y) && y <= 0 &&
                strcmp(node->operator_name, "GreaterOrEqual") == 0) {
         *result = meaning_uniform(1);
-    } else if (is_index(a) && number_of(b, &y) && y <= 0 && strcmp(node->operator_name, "Less") == 0) {
+    } else if (meaning_is_index(a) && number_of(b, &y) && y <= 0 &&
+               strcmp(node->operator_name, "Less") == 0) {
         *result = meaning_uniform(0);
     } else if (strcmp(node->operator_name, "Equal") == 0 && integers_of(a, &left) && integers_of(b, &right) &&
                (left.count == right.count || right.count == 1)) {
@@ -243,7 +173,7 @@ static bool where_integers(const struct integers *condition, const struct meanin
     if (!integers_of(no, &right) || right.count != condition->count)
         return false;
     if (!integers_of(yes, &left)) {
-        if (!number_of(yes, &number))
+        if (!number_of(yes, &number) || !(fabs(number) < EXACT_INTEGER))
             return false;
         left = (struct integers){.count = 1, .items = {dimension_of((int64_t)number)}};
     }
@@ -298,351 +228,100 @@ void rule_is_nan(struct recognition *recognition, const struct onnx_node *node, 
         *result = meaning_uniform(isnan(number));
 }
 
-/* ---- rules that change the layout alone ---- */
-
-static bool is_index_or_number(const struct meaning *meaning) {
-    return meaning->kind == MEANING_UNIFORM || is_index(meaning) || meaning->kind == MEANING_COUNT ||
-           meaning->kind == MEANING_LENGTH;
-}
-
-/* Numbers alike in all elements, whose shape does not matter. */
-static bool pass_shapeless(const struct meaning *input, struct meaning *result) {
-    double number;
-    if (is_index_or_number(input))
-        *result = *input;
-    else if (number_of(input, &number) && input->kind == MEANING_CONSTANT)
-        *result = meaning_uniform(number);
-    else
-        return false;
-    return true;
-}
-
-void rule_expand(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    /* Broadcasting indices over the batch changes nothing. */
-    if (!pass_shapeless(input, result) && (input->kind == MEANING_IDS || input->kind == MEANING_SEGMENTS))
-        *result = *input;
-}
-
-void rule_unsqueeze(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    int64_t axes[LAYOUT_MAX_AXES];
-    uint32_t count;
-    struct integers integers;
-    if (integers_of(input, &integers)) {
-        *result = meaning_new(MEANING_INTEGERS);
-        result->integers = integers;
-        result->integers.is_scalar = false;
-        return;
-    }
-    if (pass_shapeless(input, result) || input->layout.rank == 0 ||
-        !axes_of(recognition, node, 1, axes, &count))
-        return;
-    *result = *input;
-    uint32_t rank = input->layout.rank + count;
-    for (uint32_t axis = 0; axis < rank; axis++) {
-        for (uint32_t i = 0; i < count; i++) {
-            if ((axes[i] < 0 ? axes[i] + rank : axes[i]) == axis && !layout_insert(&result->layout, axis)) {
-                *result = (struct meaning){0};
-                return;
-            }
-        }
-    }
-}
-
-void rule_squeeze(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    int64_t axes[LAYOUT_MAX_AXES];
-    uint32_t count;
-    struct integers integers;
-    if (integers_of(input, &integers)) {
-        if (integers.count != 1)
-            return;
-        *result = meaning_new(MEANING_INTEGERS);
-        result->integers = integers;
-        result->integers.is_scalar = true;
-        return;
-    }
-    if (pass_shapeless(input, result) || input->layout.rank == 0 ||
-        !axes_of(recognition, node, 1, axes, &count))
-        return;
-    *result = *input;
-    uint32_t rank = input->layout.rank;
-    for (uint32_t axis = rank; axis-- > 0;) {
-        for (uint32_t i = 0; i < count; i++) {
-            /* The last axis of a logit has one feature. */
-            if ((axes[i] < 0 ? axes[i] + rank : axes[i]) != axis)
-                continue;
-            struct axis *removed = &result->layout.axes[axis];
-            if (removed->count == 1 && removed->atoms[0].kind == ATOM_FEATURES && removed->atoms[0].size == 1)
-                removed->count = 0;
-            if (!layout_remove(&result->layout, axis)) {
-                *result = (struct meaning){0};
-                return;
-            }
-        }
-    }
-}
-
-void rule_reshape(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    struct integers shape, list;
-    if (pass_shapeless(input, result))
-        return;
-    if (integers_of(input, &list)) {
-        *result = meaning_new(MEANING_INTEGERS);
-        result->integers = list;
-        result->integers.is_scalar = false;
-        return;
-    }
-    if (input->layout.rank == 0 || !integers_of(meaning_of(recognition, node, 1), &shape))
-        return;
-    *result = *input;
-    if (!layout_reshape(&result->layout, &shape, onnx_attribute_integer(node, "allowzero", 0) == 0))
-        *result = (struct meaning){0};
-}
-
-/* Flatten to two axes: what torch.flatten(1) becomes for rows that have two already. */
-void rule_flatten(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    if (pass_shapeless(input, result))
-        return;
-    if (input->layout.rank == 2 && onnx_attribute_integer(node, "axis", 1) == 1)
-        *result = *input;
-}
-
-static void transpose_constant(const struct meaning *input, const struct onnx_node *node,
-                               struct meaning *result) {
-    const Onnx__AttributeProto *order = onnx_attribute(node, "perm");
-    if (input->weight.values->dimensions != 2 ||
-        (order != NULL && (order->n_ints != 2 || order->ints[0] != 1 || order->ints[1] != 0)))
-        return;
-    *result = *input;
-    result->weight.transposed = !result->weight.transposed;
-    result->weight.outputs = result->weight.transposed ? result->weight.columns : result->weight.rows;
-}
-
-void rule_transpose(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    const Onnx__AttributeProto *order = onnx_attribute(node, "perm");
-    if (pass_shapeless(input, result))
-        return;
-    if (input->kind == MEANING_CONSTANT) {
-        transpose_constant(input, node, result);
-        return;
-    }
-    if (input->layout.rank == 0 || order == NULL || order->n_ints > LAYOUT_MAX_AXES)
-        return;
-    *result = *input;
-    if (!layout_permute(&result->layout, order->ints, (uint32_t)order->n_ints))
-        *result = (struct meaning){0};
-}
-
-/* 0, 1, 2, ... along the last axis. */
-static bool positions_constant(const struct meaning *input) {
-    const struct onnx_tensor *tensor = input->weight.values;
-    if (input->kind != MEANING_CONSTANT || input->is_cast || !onnx_tensor_is_integer(tensor) ||
-        tensor->dimensions == 0 || tensor->elements < 2 ||
-        tensor->shape[tensor->dimensions - 1] != tensor->elements)
-        return false;
-    for (size_t i = 0; i < tensor->elements; i++) {
-        if (onnx_tensor_integer(tensor, i) != (int64_t)i)
-            return false;
-    }
-    return true;
-}
-
-struct cut {
-    int64_t start, end, axis;
-    bool from_start, known_end;
-};
-
-/* Slice with one axis: by inputs, or by attributes up to operator set 9. */
-static bool read_cut(const struct recognition *recognition, const struct onnx_node *node, uint32_t rank,
-                     struct cut *cut) {
-    int64_t starts[LAYOUT_MAX_AXES] = {0}, ends[LAYOUT_MAX_AXES] = {0}, axes[LAYOUT_MAX_AXES] = {0},
-            steps[LAYOUT_MAX_AXES] = {1};
-    uint32_t start_count = 0, end_count = 0, axis_count = 0, step_count = 0;
-    const Onnx__AttributeProto *start = onnx_attribute(node, "starts"), *end = onnx_attribute(node, "ends");
-    if (start != NULL && end != NULL && start->n_ints == 1 && end->n_ints == 1) {
-        starts[0] = start->ints[0];
-        ends[0] = end->ints[0];
-        cut->known_end = true;
-        if (!axes_of(recognition, node, UINT32_MAX, axes, &axis_count))
-            return false;
-    } else {
-        if (!is_integer_list(meaning_of(recognition, node, 1), starts, &start_count, LAYOUT_MAX_AXES) ||
-            start_count != 1)
-            return false;
-        cut->known_end =
-            is_integer_list(meaning_of(recognition, node, 2), ends, &end_count, LAYOUT_MAX_AXES) &&
-            end_count == 1;
-        if (has_input(node, 3) &&
-            (!is_integer_list(meaning_of(recognition, node, 3), axes, &axis_count, LAYOUT_MAX_AXES) ||
-             axis_count != 1))
-            return false;
-        if (has_input(node, 4) &&
-            (!is_integer_list(meaning_of(recognition, node, 4), steps, &step_count, LAYOUT_MAX_AXES) ||
-             step_count != 1 || steps[0] != 1))
-            return false;
-    }
-    cut->start = starts[0];
-    cut->end = ends[0];
-    cut->axis = axes[0] < 0 ? axes[0] + rank : axes[0];
-    return cut->axis >= 0 && cut->axis < rank;
-}
-
-static void slice_integers(const struct integers *list, const struct cut *cut, struct meaning *result) {
-    uint32_t first, last;
-    if (!cut->known_end)
-        return;
-    bounds(cut->start, cut->end, list->count, &first, &last);
-    *result = meaning_new(MEANING_INTEGERS);
-    result->integers.count = last - first;
-    memcpy(result->integers.items, list->items + first, (last - first) * sizeof list->items[0]);
-}
-
-/* The first token's rows, or all of an axis. */
-static void slice_activation(const struct meaning *input, const struct cut *cut, struct meaning *result) {
-    if (cut->start == 0 && cut->known_end && cut->end >= INT32_MAX) {
-        *result = *input;
-    } else if (meaning_is_plain(input, MEANING_STATE) && layout_is(&input->layout, "BSF") && cut->axis == 1 &&
-               cut->start == 0 && cut->known_end && cut->end == 1) {
-        *result = meaning_new(MEANING_FIRST);
-        result->a = input->identity;
-        result->layout = input->layout;
-        result->layout.axes[1].count = 0;
-    }
-}
-
-void rule_slice(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    struct integers list;
-    struct cut cut = {0};
-    if (input->kind == MEANING_UNIFORM) {
-        *result = *input;
-        return;
-    }
-    bool is_list = integers_of(input, &list);
-    bool is_constant = input->kind == MEANING_CONSTANT;
-    uint32_t rank = is_constant ? input->weight.values->dimensions : is_list ? 1 : input->layout.rank;
-    bool whole = rank != 0 && read_cut(recognition, node, rank, &cut);
-    double number;
-    if (!whole)
-        return;
-    if (is_constant && cut.start == 0 && cut.axis == rank - 1 && positions_constant(input))
-        *result = meaning_new(MEANING_POSITIONS);
-    else if (is_list)
-        slice_integers(&list, &cut, result);
-    else if (is_constant && number_of(input, &number))
-        *result = meaning_uniform(number);
-    else if (is_constant && rank == 3 && cut.start == 0 && cut.axis == 1 &&
-             onnx_tensor_is_float(input->weight.values)) {
-        /* A table of positions whose rows were gathered by whoever wrote the graph. */
-        const struct meaning positions = meaning_new(MEANING_POSITIONS);
-        (void)embedding_gather(input, &positions, result);
-    } else if (!is_constant)
-        slice_activation(input, &cut, result);
-}
-
-static void gather_first(const struct meaning *input, const struct meaning *index, int64_t axis,
-                         struct meaning *result) {
-    struct integers integers;
-    double number;
-    if (!meaning_is_plain(input, MEANING_STATE) || !layout_is(&input->layout, "BSF") ||
-        (axis != 1 && axis != -2) || !number_of(index, &number) || number != 0)
-        return;
-    *result = meaning_new(MEANING_FIRST);
-    result->a = input->identity;
-    result->layout = input->layout;
-    result->layout.axes[1].count = 0;
-    if (!integers_of(index, &integers) || integers.is_scalar)
-        (void)layout_remove(&result->layout, 1);
-}
-
-static void gather_integers(const struct integers *list, const struct meaning *index,
-                            struct meaning *result) {
-    struct integers chosen;
-    if (!integers_of(index, &chosen))
-        return;
-    struct meaning gathered = meaning_new(MEANING_INTEGERS);
-    gathered.integers.count = chosen.count;
-    gathered.integers.is_scalar = chosen.is_scalar;
-    for (uint32_t i = 0; i < chosen.count; i++) {
-        if (!dimension_is_number(chosen.items[i]))
-            return;
-        int64_t at =
-            chosen.items[i].factor < 0 ? chosen.items[i].factor + list->count : chosen.items[i].factor;
-        if (at < 0 || at >= list->count)
-            return;
-        gathered.integers.items[i] = list->items[at];
-    }
-    *result = gathered;
-}
-
-void rule_gather(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0), *index = meaning_of(recognition, node, 1);
-    int64_t axis = onnx_attribute_integer(node, "axis", 0);
-    struct integers list;
-    if (input->kind == MEANING_UNIFORM)
-        *result = *input;
-    else if (integers_of(input, &list))
-        gather_integers(&list, index, result);
-    else if (input->kind == MEANING_CONSTANT && axis == 0)
-        (void)embedding_gather(input, index, result);
-    else
-        gather_first(input, index, axis, result);
-}
-
-void rule_gather_nd(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
-    const struct meaning *input = meaning_of(recognition, node, 0);
-    if (input->kind == MEANING_UNIFORM)
-        *result = *input;
-}
-
-/* Identity, Dropout outside of training. */
-void rule_pass(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
+void rule_identity(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     *result = *meaning_of(recognition, node, 0);
 }
 
+/* Outside of training, which operator set 12 lets the third input ask for. */
+void rule_dropout(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
+    double training = 0;
+    if (!has_input(node, 2) || (number_of(meaning_of(recognition, node, 2), &training) && training == 0))
+        *result = *meaning_of(recognition, node, 0);
+}
+
+static bool is_float_type(int64_t type) {
+    return type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 ||
+           type == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16 || type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
+}
+
+/* Types that hold every id, size and position. */
+static bool is_wide_integer_type(int64_t type) {
+    return type == ONNX__TENSOR_PROTO__DATA_TYPE__INT32 || type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+}
+
+/* A number in another type; false where it is not one that the type has. */
+static bool cast_number(double number, int64_t type, struct meaning *result) {
+    if (type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL)
+        result->shift = number != 0;
+    else if (is_wide_integer_type(type) && fabs(number) <= INT32_MAX)
+        result->shift = trunc(number);
+    else
+        return is_float_type(type);
+    return true;
+}
+
+/* What a cast could change, by rounding or by the smaller range of a type, is not followed. */
 void rule_cast(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *input = meaning_of(recognition, node, 0);
     int64_t type = onnx_attribute_integer(node, "to", 0);
-    bool to_float =
-        type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 ||
-        type == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16 || type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
+    struct meaning cast = *input;
     double number;
-    *result = *input;
-    if (input->kind == MEANING_CONSTANT)
-        result->is_cast = to_float;
-    else if (input->kind == MEANING_UNIFORM && type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL)
-        *result = meaning_uniform(input->shift != 0);
-    else if (input->kind == MEANING_INTEGERS && to_float && number_of(input, &number))
-        *result = meaning_uniform(number);
+    bool kept = is_float_type(type);
+    if (input->kind == MEANING_CONSTANT) {
+        bool integers = onnx_tensor_is_integer(input->weight.values) && input->weight.scale == NULL;
+        cast.is_cast = kept;
+        kept = kept || (integers && !input->is_cast && is_wide_integer_type(type));
+        if (!kept && number_of(input, &number)) {
+            cast = meaning_uniform(number);
+            kept = cast_number(number, type, &cast);
+        }
+    } else if (input->kind == MEANING_UNIFORM) {
+        kept = cast_number(input->shift, type, &cast);
+    } else if (input->kind == MEANING_INTEGERS && number_of(input, &number) && !is_wide_integer_type(type)) {
+        cast = meaning_uniform(number);
+        kept = cast_number(number, type, &cast);
+    } else if (!meaning_is_activation(input) && input->kind != MEANING_UNKNOWN) {
+        /* The products of integers that quantization makes are only ever cast to floats. */
+        kept = kept || (is_wide_integer_type(type) && input->kind != MEANING_INTEGER_PRODUCT);
+    }
+    if (kept)
+        *result = cast;
+}
+
+static bool bounds_nothing(const struct meaning *value, double least) {
+    return (meaning_is_plain(value, MEANING_COUNT) || meaning_is_plain(value, MEANING_LENGTH)) &&
+           least <= 1e-6;
+}
+
+static void clip(const struct recognition *recognition, const struct onnx_node *node,
+                 struct meaning *result) {
+    const struct meaning *value = meaning_of(recognition, node, 0);
+    double least = onnx_attribute_number(node, "min", -INFINITY);
+    bool bounded_above = has_input(node, 2) || onnx_attribute(node, "max") != NULL;
+    if (bounded_above || (has_input(node, 1) && !number_of(meaning_of(recognition, node, 1), &least)))
+        return;
+    if (bounds_nothing(value, least))
+        *result = *value;
+    else if (value->kind == MEANING_UNIFORM)
+        *result = meaning_uniform(fmax(value->shift, least));
 }
 
 /* Clip, Min, Max with a bound that the value keeps on its own. */
 void rule_minimum(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *a = meaning_of(recognition, node, 0), *b = meaning_of(recognition, node, 1);
+    bool maximum = strcmp(node->operator_name, "Max") == 0;
     double x, y;
-    bool clip = strcmp(node->operator_name, "Clip") == 0, maximum = strcmp(node->operator_name, "Max") == 0;
-    if (number_of(a, &x) && number_of(b, &y) && !clip) {
+    if (strcmp(node->operator_name, "Clip") == 0) {
+        clip(recognition, node, result);
+        return;
+    }
+    if (node->input_count != 2)
+        return;
+    bool left = number_of(a, &x), right = number_of(b, &y);
+    if (left && right)
         *result = meaning_uniform(maximum ? fmax(x, y) : fmin(x, y));
-        return;
-    }
-    if (!clip && b->kind != MEANING_UNKNOWN && number_of(a, &x)) {
-        const struct meaning *swap = a;
-        a = b;
-        b = swap;
-    }
-    if (clip && !has_input(node, 1))
-        y = onnx_attribute_number(node, "min", 0);
-    else if (!number_of(b, &y))
-        return;
-    bool bounded_above = clip && (has_input(node, 2) || onnx_attribute(node, "max") != NULL);
-    if ((a->kind == MEANING_COUNT || a->kind == MEANING_LENGTH) && (clip || maximum) && y <= 1e-6 &&
-        !bounded_above)
+    else if (maximum && right && bounds_nothing(a, y))
         *result = *a;
-    else if (a->kind == MEANING_UNIFORM && clip && !bounded_above)
-        *result = meaning_uniform(fmax(a->shift, y));
+    else if (maximum && left && bounds_nothing(b, x))
+        *result = *b;
 }

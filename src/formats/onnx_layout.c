@@ -179,6 +179,41 @@ bool layout_permute(struct layout *layout, const int64_t *order, uint32_t count)
     return true;
 }
 
+/* An axis of that size where the size says what it is. */
+static bool axis_of(struct dimension size, struct axis *axis) {
+    struct atom atom = {ATOM_FEATURES, 0};
+    if (dimension_is_number(size) && size.factor > 1 && size.factor <= UINT32_MAX)
+        atom.size = (uint32_t)size.factor;
+    else if (size.known && size.factor == 1 && size.batch + size.sequence == 1)
+        atom.kind = size.batch == 1 ? ATOM_BATCH : ATOM_SEQUENCE;
+    else
+        return false;
+    *axis = (struct axis){1, {atom}};
+    return true;
+}
+
+static bool same_dimension(struct dimension a, struct dimension b) {
+    return a.known && b.known && a.factor == b.factor && a.batch == b.batch && a.sequence == b.sequence;
+}
+
+bool layout_expand(struct layout *layout, const struct integers *shape) {
+    if (shape->count > LAYOUT_MAX_AXES || shape->count < layout->rank)
+        return false;
+    struct layout result = {.rank = shape->count};
+    uint32_t added = shape->count - layout->rank;
+    for (uint32_t i = 0; i < shape->count; i++) {
+        if (i >= added)
+            result.axes[i] = layout->axes[i - added];
+        struct dimension wanted = shape->items[i];
+        if (dimension_is(wanted, 1) || same_dimension(wanted, layout_dimension(&result, i)))
+            continue;
+        if (result.axes[i].count != 0 || !axis_of(wanted, &result.axes[i]))
+            return false;
+    }
+    *layout = result;
+    return true;
+}
+
 bool layout_insert(struct layout *layout, uint32_t axis) {
     if (layout->rank == LAYOUT_MAX_AXES || axis > layout->rank)
         return false;

@@ -75,6 +75,8 @@ uint32_t layout_features(const struct layout *layout, uint32_t axis);
 /* Each changes the layout; false where the change cannot be followed. */
 bool layout_reshape(struct layout *layout, const struct integers *shape, bool zero_copies);
 bool layout_permute(struct layout *layout, const int64_t *order, uint32_t count);
+/* Broadcasts axes of size 1 to a shape. */
+bool layout_expand(struct layout *layout, const struct integers *shape);
 bool layout_insert(struct layout *layout, uint32_t axis);
 bool layout_remove(struct layout *layout, uint32_t axis); /* of size 1 */
 

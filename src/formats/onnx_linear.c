@@ -22,7 +22,7 @@ struct onnx_matrix matrix_of_tensor(const struct onnx_tensor *tensor) {
 }
 
 uint64_t vector_size(const struct meaning *meaning) {
-    if (meaning->kind != MEANING_CONSTANT || meaning->weight.rows != 1 ||
+    if (meaning->kind != MEANING_CONSTANT || meaning->weight.rows != 1 || meaning->weight.transposed ||
         (meaning->weight.scale == NULL && !onnx_tensor_is_float(meaning->weight.values)))
         return 0;
     return meaning->weight.columns;

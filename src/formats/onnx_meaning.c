@@ -25,7 +25,7 @@ static const struct {
     {"DequantizeLinear", "", rule_dequantize},
     {"DequantizeLinear", microsoft, rule_dequantize},
     {"Div", "", rule_div},
-    {"Dropout", "", rule_pass},
+    {"Dropout", "", rule_dropout},
     {"DynamicQuantizeLinear", "", rule_dynamic_quantize},
     {"DynamicQuantizeMatMul", microsoft, rule_dynamic_quantize_mat_mul},
     {"Elu", "", rule_activation},
@@ -45,7 +45,7 @@ static const struct {
     {"Greater", "", rule_comparison},
     {"GreaterOrEqual", "", rule_comparison},
     {"HardSwish", "", rule_activation},
-    {"Identity", "", rule_pass},
+    {"Identity", "", rule_identity},
     {"IsNaN", "", rule_is_nan},
     {"LayerNormalization", "", rule_layer_normalization},
     {"LeakyRelu", "", rule_activation},
@@ -137,12 +137,13 @@ static uint64_t table_rows(const struct onnx *onnx, uint32_t value) {
     return 0;
 }
 
-/* An input before Casts. */
-static uint32_t before_casts(const struct onnx *onnx, uint32_t value) {
+/* An input before what leaves it as it is. */
+static uint32_t before_copies(const struct onnx *onnx, uint32_t value) {
     for (uint32_t i = 0; i < MOST_TABLE_STEPS && value != ONNX_NO_VALUE; i++) {
         uint32_t node = onnx->values[value].node;
-        if (node >= onnx->node_count || strcmp(onnx->nodes[node].operator_name, "Cast") != 0 ||
-            onnx->nodes[node].input_count != 1)
+        if (node >= onnx->node_count || onnx->nodes[node].input_count != 1 ||
+            (strcmp(onnx->nodes[node].operator_name, "Cast") != 0 &&
+             strcmp(onnx->nodes[node].operator_name, "Identity") != 0))
             break;
         value = onnx->nodes[node].inputs[0];
     }
@@ -150,7 +151,7 @@ static uint32_t before_casts(const struct onnx *onnx, uint32_t value) {
 }
 
 static void set_index(struct recognition *recognition, uint32_t value, enum meaning_kind kind) {
-    value = before_casts(recognition->onnx, value);
+    value = before_copies(recognition->onnx, value);
     if (value == ONNX_NO_VALUE || !recognition->onnx->values[value].is_input ||
         recognition->onnx->values[value].tensor != NULL)
         return;
@@ -171,6 +172,7 @@ static void read_inputs(struct recognition *recognition) {
         recognition->meanings[i] = meaning_uniform(1);
         recognition->meanings[i].identity = i;
         recognition->meanings[i].layout = layout_of("BS", 0);
+        recognition->meanings[i].from_input = true;
     }
     for (uint32_t i = 0; i < onnx->node_count; i++) {
         const struct onnx_node *node = &onnx->nodes[i];
@@ -226,6 +228,14 @@ static void blame(const struct recognition *recognition, const struct onnx_node 
     }
 }
 
+static bool reads_mask(const struct recognition *recognition, const struct onnx_node *node) {
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        if (meaning_of(recognition, node, i)->from_input)
+            return true;
+    }
+    return false;
+}
+
 static void read_node(struct recognition *recognition, uint32_t number) {
     const struct onnx_node *node = &recognition->onnx->nodes[number];
     if (strcmp(node->operator_name, "Constant") == 0 && node->domain[0] == '\0')
@@ -239,6 +249,7 @@ static void read_node(struct recognition *recognition, uint32_t number) {
         rule(recognition, node, &result);
     if (result.kind == MEANING_UNKNOWN)
         blame(recognition, node, number, &result);
+    result.from_input = result.kind == MEANING_UNIFORM && reads_mask(recognition, node);
     meaning_set_output(recognition, node, 0, &result);
 }
 

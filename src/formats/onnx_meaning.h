@@ -3,7 +3,7 @@
  *
  * The attention mask is taken to be all ones, as it is for a text without padding: what is computed from it
  * is then one number in all elements (UNIFORM), and a mask that would change the scores nevertheless is
- * noticed. */
+ * noticed. Such a number may choose what attention and pooling see, and nothing else. */
 #ifndef RESCOLDO_FORMATS_ONNX_MEANING_H
 #define RESCOLDO_FORMATS_ONNX_MEANING_H
 
@@ -68,6 +68,7 @@ struct meaning {
     struct integers integers;
     bool segment_is_fixed; /* segment is one row, added whatever the segment */
     bool is_cast;          /* a constant of integers that was made floats */
+    bool from_input;       /* UNIFORM: made from an input of the graph, the mask, and not a constant */
     uint32_t culprit;      /* UNKNOWN: the node that is not understood */
     const char *reason;    /* of it, NULL: none but that */
 };
@@ -109,22 +110,32 @@ bool meaning_is_activation(const struct meaning *meaning);
 /* Of that kind, neither scaled nor shifted. */
 bool meaning_is_plain(const struct meaning *meaning, enum meaning_kind kind);
 bool near(double a, double b);
+static inline bool meaning_is_index(const struct meaning *meaning) {
+    return meaning->kind == MEANING_POSITIONS || meaning->kind == MEANING_INDICES;
+}
 
 /* Reasons. */
-extern const char reason_activation[], reason_tanh_gelu[], reason_mask[], reason_scale[];
+extern const char reason_activation[], reason_tanh_gelu[], reason_mask[], reason_scale[], reason_input[];
 
-/* ---- onnx_fold.c: numbers and shapes ---- */
+/* ---- onnx_fold.c: numbers ---- */
 bool number_of(const struct meaning *meaning, double *number);
 bool integers_of(const struct meaning *meaning, struct integers *integers);
 bool is_integer_list(const struct meaning *meaning, int64_t *list, uint32_t *count, uint32_t capacity);
+bool fold_arithmetic(char operation, const struct meaning *a, const struct meaning *b,
+                     struct meaning *result);
+node_rule rule_constant_of_shape, rule_comparison, rule_where, rule_not, rule_and, rule_is_nan, rule_identity,
+    rule_dropout, rule_cast, rule_minimum;
+
+/* ---- onnx_shape.c: shapes and layouts ---- */
 /* The axes of a node: its attribute "axes", or its input; count 0 where neither is there. */
 bool axes_of(const struct recognition *recognition, const struct onnx_node *node, uint32_t input,
              int64_t *axes, uint32_t *count);
-bool fold_arithmetic(char operation, const struct meaning *a, const struct meaning *b,
-                     struct meaning *result);
-node_rule rule_shape, rule_concat, rule_range, rule_constant_of_shape, rule_comparison, rule_where, rule_not,
-    rule_and, rule_is_nan, rule_expand, rule_unsqueeze, rule_squeeze, rule_reshape, rule_transpose,
-    rule_slice, rule_gather, rule_gather_nd, rule_pass, rule_cast, rule_minimum, rule_flatten;
+void part_of(int64_t start, int64_t end, uint32_t count, uint32_t *first, uint32_t *last);
+node_rule rule_shape, rule_concat, rule_range, rule_expand, rule_unsqueeze, rule_squeeze, rule_reshape,
+    rule_flatten, rule_transpose;
+
+/* ---- onnx_choose.c: parts of values ---- */
+node_rule rule_slice, rule_gather, rule_gather_nd;
 
 /* ---- onnx_linear.c: constants, quantization and products ---- */
 struct onnx_matrix matrix_of_tensor(const struct onnx_tensor *tensor);

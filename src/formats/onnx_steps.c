@@ -8,6 +8,8 @@
 const char reason_activation[] = "this activation is not supported; supported: GELU by erf";
 const char reason_tanh_gelu[] = "GELU approximated by tanh is not supported; supported: GELU by erf";
 const char reason_mask[] = "it changes the scores of tokens that the attention mask keeps";
+const char reason_input[] =
+    "an input of the graph decides here what a BERT's ids, segments, positions and mask do not decide";
 const char reason_scale[] = "the scores are not divided by the square root of the head's size";
 
 bool near(double a, double b) {
@@ -46,6 +48,9 @@ bool embedding_gather(const struct meaning *table, const struct meaning *index, 
         embedding.position = rows;
     } else if (index->kind == MEANING_SEGMENTS) {
         embedding.segment = rows;
+    } else if (index->from_input) {
+        result->reason = reason_input;
+        return false;
     } else if (number_of(index, &row) && row >= 0 && row < (double)rows.rows) {
         rows.first = (uint64_t)row;
         rows.outputs = 1;
@@ -135,6 +140,10 @@ static bool number_add(const struct meaning *a, const struct meaning *b, double 
         result->reason = reason_mask;
         return true;
     }
+    if (b->from_input && a->kind != MEANING_SCORES) {
+        result->reason = reason_input;
+        return true;
+    }
     if (a->kind == MEANING_POSITIONS && number != 0)
         return false;
     *result = *a;
@@ -157,10 +166,10 @@ void rule_sub(struct recognition *recognition, const struct onnx_node *node, str
     const struct onnx_tensor *zero = b->weight.values;
     if (fold_arithmetic('-', a, b, result))
         return;
-    if (b->kind == MEANING_MEAN && a->identity == b->a && a->scale == 1 && a->shift == 0)
+    if (meaning_is_plain(b, MEANING_MEAN) && a->identity == b->a && a->scale == 1 && a->shift == 0)
         *result = step(MEANING_CENTERED, a);
     else if (a->kind == MEANING_CONSTANT && a->is_cast && b->kind == MEANING_CONSTANT &&
-             zero->elements == 1 && onnx_tensor_number(zero, 0) == 0)
+             b->weight.scale == NULL && zero->elements == 1 && onnx_tensor_number(zero, 0) == 0)
         *result = *a;
     else
         (void)number_add(a, b, -1, result);
@@ -187,9 +196,14 @@ static bool norm_multiply(const struct meaning *a, const struct meaning *b, stru
     return true;
 }
 
-static bool number_multiply(const struct meaning *a, double number, struct meaning *result) {
+/* Of what an input of the graph decides, the mask may leave out tokens before they are pooled. */
+static bool number_multiply(const struct meaning *a, double number, bool from_input, struct meaning *result) {
     if (!meaning_is_activation(a))
         return false;
+    if (from_input && a->kind != MEANING_STATE) {
+        result->reason = reason_input;
+        return true;
+    }
     *result = *a;
     result->scale *= number;
     result->shift *= number;
@@ -211,7 +225,7 @@ static bool square(const struct meaning *input, struct meaning *result) {
 static bool multiply_ordered(const struct meaning *a, const struct meaning *b, struct meaning *result) {
     double number;
     return gelu_multiply(a, b, result) || norm_multiply(a, b, result) ||
-           (number_of(b, &number) && number_multiply(a, number, result));
+           (number_of(b, &number) && number_multiply(a, number, b->from_input, result));
 }
 
 void rule_mul(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
@@ -234,10 +248,10 @@ void rule_div(struct recognition *recognition, const struct onnx_node *node, str
     } else if (meaning_is_plain(a, MEANING_TOTAL) && meaning_is_plain(b, MEANING_COUNT)) {
         *result = step(MEANING_AVERAGE, a);
         result->a = a->a;
-    } else if (b->kind == MEANING_LENGTH && a->identity == b->a && a->scale == 1 && a->shift == 0) {
+    } else if (meaning_is_plain(b, MEANING_LENGTH) && a->identity == b->a && a->scale == 1 && a->shift == 0) {
         *result = step(MEANING_UNIT, a);
     } else if (number_of(b, &number) && number != 0) {
-        (void)number_multiply(a, 1 / number, result);
+        (void)number_multiply(a, 1 / number, b->from_input, result);
     }
 }
 
@@ -315,10 +329,26 @@ void rule_reduce_mean(struct recognition *recognition, const struct onnx_node *n
     }
 }
 
+/* Whether ones are summed over the tokens of a text alone; where their axes are not known any more, those are
+ * the second. */
+static bool sums_tokens(const struct recognition *recognition, const struct onnx_node *node,
+                        const struct meaning *ones) {
+    int64_t axes[LAYOUT_MAX_AXES];
+    uint32_t count;
+    const struct layout *layout = &ones->layout;
+    if (!axes_of(recognition, node, 1, axes, &count) || count != 1)
+        return false;
+    if (layout->rank == 0)
+        return axes[0] == 1;
+    int64_t axis = axes[0] < 0 ? axes[0] + layout->rank : axes[0];
+    return axis >= 0 && axis < layout->rank && layout->axes[axis].count == 1 &&
+           layout->axes[axis].atoms[0].kind == ATOM_SEQUENCE;
+}
+
 void rule_reduce_sum(struct recognition *recognition, const struct onnx_node *node, struct meaning *result) {
     const struct meaning *input = meaning_of(recognition, node, 0);
     uint32_t axis;
-    if (input->kind == MEANING_UNIFORM && input->shift == 1)
+    if (input->kind == MEANING_UNIFORM && input->shift == 1 && sums_tokens(recognition, node, input))
         *result = meaning_new(MEANING_COUNT);
     else if (reduced_axis(recognition, node, input->layout.rank, &axis))
         over_tokens(node, input, axis, MEANING_TOTAL, result);
