@@ -1,9 +1,24 @@
-# rescoldo. `make` builds build/rescoldo, `make run` serves a model, `make test` runs every test; see README.md.
-#
-# Variables: CC, CFLAGS, LDFLAGS, BUILD (directory), SANITIZE (address,undefined or thread),
-#            ARCH (arm64 or amd64: build for that machine, beside this one's build),
-#            MODEL, PRECISION, LISTEN (make run), PREFIX, DESTDIR (make install), PYTEST_ARGUMENTS and PYTEST_WORKERS (make test),
-#            V=1 (show whole commands).
+# rescoldo: see README.md. `make help` prints the lines that begin with "#:".
+#:
+#: make              build/rescoldo, static and stripped
+#: make run          installs what is needed, builds, fetches and bakes a model, serves it
+#: make test         installs what is needed, builds, runs every test
+#: make unit         the unit tests alone
+#: make pytest       the Python tests alone
+#: make deps         installs the Debian packages that building, running and testing need
+#: make install      program, C library, header, pkg-config file, manual page
+#: make uninstall    removes what install put there
+#: make wheel        the Python package, in build/wheels
+#: make dist         the source, in build
+#: make format       formats all C; format-check only looks
+#: make fuzz         the fuzzers
+#: make clean        removes what was built; distclean also what was downloaded and baked
+#: make compile_commands.json   for editors and clang tools
+#:
+#: Variables: MODEL (a name of models/catalogue.json, a directory or file), PRECISION, LISTEN (make run);
+#:   PREFIX, DESTDIR (make install); PYTEST_ARGUMENTS, PYTEST_WORKERS (make test, make pytest);
+#:   CC, CFLAGS, LDFLAGS; BUILD (directory); SANITIZE (address,undefined or thread);
+#:   ARCH (arm64 or amd64: build for that machine, beside this one's build); V=1 (show whole commands)
 VERSION := 0.1.0
 
 CC ?= cc
@@ -102,10 +117,13 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all release deps run test unit arm64-unit pytest install install-program selftest dist format format-check clean
+.PHONY: all release help deps run test unit arm64-unit pytest install install-program uninstall selftest dist format format-check clean distclean
 
 all: $(BUILD)/rescoldo
 release: all
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' $(firstword $(MAKEFILE_LIST)) | tail -n +2
 
 $(BUILD)/rescoldo: $(BUILD)/rescoldo.debug
 ifeq ($(SANITIZE),)
@@ -318,6 +336,11 @@ install: install-program $(BUILD)/installed/librescoldo.a $(BUILD)/installed/$(S
 	chmod 644 '$(DESTDIR)$(PREFIX)/lib/pkgconfig/rescoldo.pc'
 	install -D -m 644 docs/rescoldo.1 '$(DESTDIR)$(PREFIX)/share/man/man1/rescoldo.1'
 
+uninstall:
+	rm -f $(patsubst %,'$(DESTDIR)$(PREFIX)/%',bin/rescoldo lib/librescoldo.a lib/$(SHARED_LIBRARY) lib/$(SONAME) lib/librescoldo.so \
+	    lib/pkgconfig/rescoldo.pc include/rescoldo.h share/man/man1/rescoldo.1 share/doc/rescoldo/sbom.cdx.json)
+	[ ! -d '$(DESTDIR)$(PREFIX)/share/doc/rescoldo' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(PREFIX)/share/doc/rescoldo'
+
 # The Python package: a wheel that carries the library and what it needs, checked by auditwheel. WHEEL_PYTHON has the
 # packages of python/requirements.txt; by default an environment made for it. It builds in $(BUILD), where the library
 # may be compiled already.
@@ -385,7 +408,11 @@ compile_commands.json: Makefile
 	        "$$(printf '%s' '$(subst ','\'',$(COMPILE)) -c '"$$source" | sed 's/["\\]/\\&/g')"; \
 	    separator=',\n'; done | sed 's/\\n/\n/g'; echo; echo ']'; } >$@
 
+# What took minutes to download or to bake stays.
 clean:
-	rm -rf build/objects build/generated build/tests build/llhttp build/installed build/*.a build/command build/rescoldo build/rescoldo.debug build-*
+	rm -rf $(filter-out $(addprefix build/,venv wheel-venv clients test-models),$(wildcard build/*)) build-* compile_commands.json
+
+distclean:
+	rm -rf build build-* compile_commands.json models/cache
 
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)

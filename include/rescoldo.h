@@ -335,7 +335,7 @@ enum rescoldo_status rescoldo_tokenize(struct rescoldo_session *session, struct 
 struct rescoldo_bake_options {
     size_t size;        /* sizeof(struct rescoldo_bake_options) */
     const char *name;   /* of the model in the ember, NUL-terminated; NULL: the known name of these weights,
-                         * else   the directory's */
+                         * else the directory's */
     uint32_t precision; /* enum rescoldo_precision */
     uint32_t reserved;  /* 0 */
     /* Called from time to time by the thread that bakes; NULL: none. step is a phrase such as "quantizing",

@@ -61,7 +61,7 @@ static int parse(struct bench *bench, int argc, char **argv) {
         {.name = "tokens",
          .argument = "N",
          .help =
-             "Tokens of each pair (of each text, with an embedder), special\ntokens included; default 128",
+             "tokens of each pair (of each text, with an embedder), special\ntokens included; default 128",
          .number = &bench->tokens,
          .minimum = LEAST_TOKENS,
          .maximum = KERNEL_MAX_SEQUENCE},

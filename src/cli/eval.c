@@ -73,7 +73,7 @@ static int parse(struct eval *eval, int argc, char **argv) {
         {.name = "max-length",
          .argument = "N",
          .help =
-             "Tokens a sequence may have, special tokens included; default\nand most: what the model allows",
+             "tokens a sequence may have, special tokens included; default\nand most: what the model allows",
          .number = &eval->max_length,
          .minimum = TOKENIZER_SPECIAL_PAIR,
          .maximum = UINT32_MAX},

@@ -1,4 +1,4 @@
-/* Paths to what answers them: a dialect (POST, on the compute worker) or a status page (GET, on the I/O
+/* Paths to what answers them: a dialect (POST, on the preparation threads) or a status page (GET, on the I/O
  * thread). */
 #ifndef RESCOLDO_SERVER_ROUTER_H
 #define RESCOLDO_SERVER_ROUTER_H

@@ -1,5 +1,5 @@
 /* The life of the server: listen, answer until SIGTERM or SIGINT, finish what is in flight, end. One I/O
- * thread (the caller's), one compute worker, one thread that writes the log. */
+ * thread (the caller's), the scheduler's threads (scheduler.h), one thread that writes the log. */
 #ifndef RESCOLDO_SERVER_SERVER_H
 #define RESCOLDO_SERVER_SERVER_H
 

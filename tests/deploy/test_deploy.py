@@ -126,6 +126,17 @@ def test_the_pod_meets_the_restricted_standard() -> None:
     assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
+def test_the_pod_ends_after_the_cluster_has_stopped_sending(rescoldo: str) -> None:
+    (deployment,) = [resource for resource in resources() if resource["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+    arguments = pod["containers"][0]["args"]
+    result = subprocess.run([rescoldo, *arguments, "--help"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    delay = int(re.search(r"--drain-delay-seconds=(\d+)", " ".join(arguments))[1])
+    timeout = int(re.search(r"--drain-timeout SECONDS.*?default\s+(\d+)", result.stdout, re.S)[1])
+    assert delay > 0 and pod["terminationGracePeriodSeconds"] > delay + timeout
+
+
 def test_selectors_find_the_pod() -> None:
     (deployment,) = [resource for resource in resources() if resource["kind"] == "Deployment"]
     labels = deployment["spec"]["template"]["metadata"]["labels"].items()
