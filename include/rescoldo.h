@@ -236,8 +236,9 @@ enum rescoldo_truncation_direction {
     RESCOLDO_TRUNCATION_LEFT = 1   /* the end is kept */
 };
 
-/* Which of the model's prompts (of an E5 model, say) is read before a text. It counts towards the tokens. A
- * model without that prompt reads the text as it is. */
+/* Which of the model's prompts (of an E5 model, say) is read before a text. It counts towards the tokens of
+ * the sequence (and not of max_passage_tokens), and stands before each window of a text and before what is
+ * kept of a text that is cut. A model without that prompt reads the text as it is. */
 enum rescoldo_prompt { RESCOLDO_PROMPT_NONE = 0, RESCOLDO_PROMPT_QUERY = 1, RESCOLDO_PROMPT_PASSAGE = 2 };
 
 enum rescoldo_order {
@@ -332,6 +333,13 @@ enum rescoldo_status rescoldo_tokenize(struct rescoldo_session *session, struct 
 
 /* ---- Bake ---- */
 
+/* A model that shares the ember with others. */
+struct rescoldo_bake_model {
+    const char *source;   /* as source of rescoldo_bake */
+    const char *name;     /* as name of the options */
+    uint64_t reserved[2]; /* 0 */
+};
+
 struct rescoldo_bake_options {
     size_t size;        /* sizeof(struct rescoldo_bake_options) */
     const char *name;   /* of the model in the ember, NUL-terminated; NULL: the known name of these weights,
@@ -345,13 +353,20 @@ struct rescoldo_bake_options {
     void *user_data;                           /* of progress */
     const struct rescoldo_cancel_flag *cancel; /* NULL: none. Looked at where progress is reported */
     uint64_t deadline_nanoseconds;             /* of rescoldo_clock_nanoseconds; 0: none */
+    /* Models that go into the ember after the one at source: [more_model_count], or NULL. An ember holds 8 at
+     * most, under different names; what they have in common is stored once. */
+    const struct rescoldo_bake_model *more_models;
+    size_t more_model_count;
+    /* What the embedders of the ember read before a query and before a passage, such as "query: ", UTF-8,
+     * NUL-terminated; NULL: what each model's files say, "": nothing. */
+    const char *query_prompt, *passage_prompt;
 };
 
 /* Bakes the published model at source (a Hugging Face directory, or what else `rescoldo bake --model` takes)
- * to the ember at output, which will hold that one model (`rescoldo bake` puts several into one): checks,
- * quantizes, packs, writes, and tests what was written against the model in float32. output appears whole or
- * not at all, and replaces a file there at once; models opened from that one stay as they are. Takes seconds
- * and about twice the memory of the published weights. options may be NULL. Errors: NOT_FOUND, INPUT_OUTPUT,
+ * to the ember at output: checks, quantizes, packs, writes, and tests what was written against the model in
+ * float32. output appears whole or not at all, and replaces a file there at once; models opened from that one
+ * stay as they are. Takes seconds and about twice the memory of the largest model's published weights.
+ * options may be NULL. Errors: INVALID_ARGUMENT (also for two models of one name), NOT_FOUND, INPUT_OUTPUT,
  * INVALID_DATA, UNSUPPORTED, LIMIT_EXCEEDED, OUT_OF_MEMORY, CANCELLED, DEADLINE_EXCEEDED; INTERNAL when the
  * written ember fails its self-test. */
 enum rescoldo_status rescoldo_bake(const char *source, const char *output,

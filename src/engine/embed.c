@@ -35,19 +35,19 @@ enum status embed_plan_text(struct request *request, size_t index, struct error 
                                         &request->tokens, error);
     if (status != STATUS_OK)
         return status;
-    size_t count = request->tokens.count;
-    size_t kept = count < room ? count : room;
-    if (kept < count && request->options.truncation == TRUNCATION_NONE)
-        return error_set(error, STATUS_LIMIT_EXCEEDED,
-                         "the text has %zu tokens, more than the %zu tokens that fit", count, room);
-    struct window read = request_kept(request, count, kept);
-    struct token_span span = window_span(&request->tokens, read);
+    struct prompted_part read;
+    status = request_cut_prompted(request, (struct window){request->prompt_count, request->tokens.count},
+                                  &read, error);
+    if (status != STATUS_OK)
+        return status;
+    struct token_span span = window_span(&request->tokens, read.part);
+    size_t tokens = read.prompt.end + (read.part.end - read.part.first) + TOKENIZER_SPECIAL_SINGLE;
     *info = (struct embedding_info){
-        .tokens = (uint32_t)(kept + TOKENIZER_SPECIAL_SINGLE),
-        .truncated = kept < count,
+        .tokens = (uint32_t)tokens,
+        .truncated = read.truncated,
         .character_start = span.character_start,
         .character_end = span.character_end,
     };
-    request->text = (struct request_text){.end = 1, .part = read};
-    return make_room_for_rows(request, index, info->tokens, error);
+    request->text = (struct request_text){.end = 1, .before = read.prompt, .part = read.part};
+    return make_room_for_rows(request, index, tokens, error);
 }

@@ -84,7 +84,7 @@ static enum status add_planned(struct request *request, struct error *error) {
         window.end += text->part.first;
     }
     enum status status =
-        request_add_sequence(request, request->next_text - 1, text->query, &request->tokens, window, error);
+        request_add_sequence(request, request->next_text - 1, text->before, &request->tokens, window, error);
     text->next += status == STATUS_OK ? 1 : 0;
     return status;
 }
@@ -130,9 +130,12 @@ static uint32_t subtract(uint32_t a, uint32_t b) {
     return a > b ? a - b : 0;
 }
 
-/* Spans in the text alone; those of the prompt become empty. */
-static void forget_prompt(struct bytes prompt, struct tokens *tokens) {
+/* Spans in the text alone; those of the prompt become empty. Returns how many tokens are the prompt's. */
+static size_t forget_prompt(struct bytes prompt, struct tokens *tokens) {
     uint32_t bytes = (uint32_t)prompt.size, characters = 0;
+    size_t prompt_count = 0;
+    while (prompt_count < tokens->count && tokens->spans[prompt_count].byte_end <= bytes)
+        prompt_count++;
     for (size_t i = 0; i < prompt.size; i++)
         characters += (prompt.data[i] & 0xc0) != 0x80; /* RFC 3629: not a continuation byte */
     for (size_t i = 0; i < tokens->count; i++) {
@@ -142,28 +145,49 @@ static void forget_prompt(struct bytes prompt, struct tokens *tokens) {
         span->character_start = subtract(span->character_start, characters);
         span->character_end = subtract(span->character_end, characters);
     }
+    return prompt_count;
 }
 
-enum status request_encode(struct request *request, enum prompt prompt, struct bytes text, size_t max_tokens,
-                           struct tokens *tokens, struct error *error) {
-    struct bytes before = bytes_of_string(prompt_of(request->model, prompt));
-    struct encode_options options = {
+static enum status encode(struct request *request, struct bytes text, size_t max_tokens,
+                          struct tokens *tokens, struct error *error) {
+    const struct encode_options options = {
         .invalid_utf8 = request->input.invalid_utf8,
         .with_spans = true,
         .max_tokens = max_tokens,
     };
     const struct request_memory *memory = tokens == &request->tokens ? request->input.memory : NULL;
+    if (memory != NULL && memory->find_tokens(memory->context, text, max_tokens, tokens))
+        return STATUS_OK;
+    enum status status = tokenizer_encode(&request->model->tokenizer, text, &options, tokens, error);
+    if (status == STATUS_OK && memory != NULL)
+        memory->keep_tokens(memory->context, text, max_tokens, tokens);
+    return status;
+}
+
+/* What is remembered is of the prompt and the text together, with spans in both. */
+static enum status encode_prompted(struct request *request, struct bytes prompt, struct bytes text,
+                                   size_t max_tokens, struct tokens *tokens, struct error *error) {
+    struct bytes both = text;
+    enum status status = put_prompt(request, prompt, &both, error);
+    if (status != STATUS_OK)
+        return status;
+    /* A prompt has no more tokens than bytes. */
+    status = encode(request, both, max_tokens != 0 ? max_tokens + prompt.size : 0, tokens, error);
+    if (status == STATUS_OK)
+        request->prompt_count = forget_prompt(prompt, tokens);
+    else if (status == STATUS_INVALID_DATA)
+        /* Once more without the prompt: its message says where in the caller's text. */
+        status = encode(request, text, max_tokens, tokens, error);
+    return status;
+}
+
+enum status request_encode(struct request *request, enum prompt prompt, struct bytes text, size_t max_tokens,
+                           struct tokens *tokens, struct error *error) {
+    struct bytes before = bytes_of_string(prompt_of(request->model, prompt));
     uint64_t start = clock_nanoseconds();
-    /* What is remembered is of the prompt and the text together, with spans in both. */
-    enum status status = before.size > 0 ? put_prompt(request, before, &text, error) : STATUS_OK;
-    if (status == STATUS_OK &&
-        (memory == NULL || !memory->find_tokens(memory->context, text, max_tokens, tokens))) {
-        status = tokenizer_encode(&request->model->tokenizer, text, &options, tokens, error);
-        if (status == STATUS_OK && memory != NULL)
-            memory->keep_tokens(memory->context, text, max_tokens, tokens);
-    }
-    if (status == STATUS_OK && before.size > 0)
-        forget_prompt(before, tokens);
+    request->prompt_count = 0;
+    enum status status = before.size > 0 ? encode_prompted(request, before, text, max_tokens, tokens, error)
+                                         : encode(request, text, max_tokens, tokens, error);
     request->usage.tokenize_nanoseconds += clock_nanoseconds() - start;
     return status;
 }
@@ -173,16 +197,35 @@ struct window request_kept(const struct request *request, size_t count, size_t k
     return (struct window){first, first + kept};
 }
 
-enum status request_add_sequence(struct request *request, size_t index, struct window query,
+enum status request_cut_prompted(const struct request *request, struct window part, struct prompted_part *cut,
+                                 struct error *error) {
+    size_t room = request->max_length - TOKENIZER_SPECIAL_SINGLE, count = part.end - part.first;
+    size_t prompt = request->prompt_count;
+    *cut = (struct prompted_part){.prompt = {0, prompt}, .part = part};
+    if (prompt <= room && count <= room - prompt)
+        return STATUS_OK;
+    if (request->options.truncation == TRUNCATION_NONE)
+        return error_set(error, STATUS_LIMIT_EXCEEDED,
+                         "the text has %zu tokens, more than the %zu tokens that fit", prompt + count, room);
+    /* As beside a query: in a pair there is one special token more. */
+    cut->prompt.end = query_kept(prompt, request->max_length + 1);
+    struct window kept =
+        request_kept(request, count, count < room - cut->prompt.end ? count : room - cut->prompt.end);
+    cut->part = (struct window){part.first + kept.first, part.first + kept.end};
+    cut->truncated = true;
+    return STATUS_OK;
+}
+
+enum status request_add_sequence(struct request *request, size_t index, struct window before,
                                  const struct tokens *tokens, struct window window, struct error *error) {
     bool pair = request->input.kind == REQUEST_RERANK && request->model->kind == MODEL_CROSS_ENCODER;
-    size_t count = window.end - window.first, query_count = query.end - query.first;
-    size_t length = pair ? query_count + count + TOKENIZER_SPECIAL_PAIR : count + TOKENIZER_SPECIAL_SINGLE;
+    size_t count = window.end - window.first, before_count = before.end - before.first;
+    size_t length = before_count + count + (pair ? TOKENIZER_SPECIAL_PAIR : TOKENIZER_SPECIAL_SINGLE);
     struct token_span span = window_span(tokens, window);
     struct queued_sequence sequence = {
         .owner = {index, span.character_start, span.character_end},
         .count = (uint32_t)length,
-        .first_segment = (uint32_t)(pair ? query_count + 2 : length),
+        .first_segment = (uint32_t)(pair ? before_count + 2 : length),
     };
     int32_t *ids;
     enum status status = sequence_queue_add(request->target, sequence, &ids, error);
@@ -192,10 +235,11 @@ enum status request_add_sequence(struct request *request, size_t index, struct w
         request->input.text_usages[index].tokens += length;
     const struct tokenizer *tokenizer = &request->model->tokenizer;
     if (pair)
-        (void)build_pair(tokenizer, request->query.ids + query.first, query_count, tokens->ids + window.first,
-                         count, ids);
+        (void)build_pair(tokenizer, request->query.ids + before.first, before_count,
+                         tokens->ids + window.first, count, ids);
     else
-        (void)build_single(tokenizer, tokens->ids + window.first, count, ids);
+        (void)build_prompted(tokenizer, tokens->ids + before.first, before_count, tokens->ids + window.first,
+                             count, ids);
     return STATUS_OK;
 }
 

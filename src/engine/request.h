@@ -60,8 +60,8 @@ struct request_input {
 /* The text being prepared: its sequences next..end are still to be made. */
 struct request_text {
     size_t next, end;
-    struct window query; /* tokens of the query beside it */
-    struct window part;  /* tokens of it: of its only sequence, or what the windows are of */
+    struct window before; /* in every sequence: tokens of the query, or an embedder's of the prompt */
+    struct window part;   /* tokens of it: of its only sequence, or what the windows are of */
     bool windows;
     struct window_plan plan;
 };
@@ -77,7 +77,8 @@ struct request {
     struct call_options options;
     uint32_t max_length;
     struct tokens query, tokens; /* tokens: of the text being prepared */
-    struct buffer prompted;      /* a text after its prompt */
+    size_t prompt_count;    /* how many of the tokens, or of the query's, are a prompt's; they come first */
+    struct buffer prompted; /* a text after its prompt */
     struct request_text text;
     size_t next_text;            /* the first text that is not tokenized yet */
     struct sequence_queue ready; /* prepared, not yet in a batch */
@@ -128,16 +129,27 @@ void session_discard(struct session *session);
 
 #define QUERY_INDEX SIZE_MAX /* the owner of an embedder's query */
 
-/* Tokenizes, after the prompt, with spans in the text. max_tokens as in struct encode_options. */
+/* Tokenizes, after the prompt, with spans in the text, and sets request->prompt_count. max_tokens as in
+ * struct encode_options, of the text without the prompt. */
 MUST_CHECK enum status request_encode(struct request *request, enum prompt prompt, struct bytes text,
                                       size_t max_tokens, struct tokens *tokens, struct error *error);
 
 /* The `kept` tokens of `count` that stay when a text is cut in the direction of the options. */
 struct window request_kept(const struct request *request, size_t count, size_t kept);
 
-/* Appends [CLS] query [SEP] text [SEP] (a cross-encoder's pair) or [CLS] text [SEP]. The windows are of
- * request->query and of `tokens`. */
-MUST_CHECK enum status request_add_sequence(struct request *request, size_t index, struct window query,
+/* What an embedder reads of the `part` of tokens after a prompt of request->prompt_count tokens, in one
+ * sequence. The prompt gives way only where it leaves the text no room. STATUS_LIMIT_EXCEEDED with
+ * TRUNCATION_NONE when not everything fits. */
+struct prompted_part {
+    struct window prompt, part;
+    bool truncated;
+};
+MUST_CHECK enum status request_cut_prompted(const struct request *request, struct window part,
+                                            struct prompted_part *cut, struct error *error);
+
+/* Appends [CLS] query [SEP] text [SEP] (a cross-encoder's pair) or [CLS] prompt text [SEP]. `before` is of
+ * request->query, or of `tokens`, as the window is. */
+MUST_CHECK enum status request_add_sequence(struct request *request, size_t index, struct window before,
                                             const struct tokens *tokens, struct window window,
                                             struct error *error);
 

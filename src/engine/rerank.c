@@ -42,17 +42,17 @@ void rerank_take(struct request *request, const struct sequence_owner *owner, ui
 
 /* An embedder's query is a sequence of its own and goes first. */
 static enum status add_query_alone(struct request *request, struct error *error) {
-    size_t room = request->max_length - TOKENIZER_SPECIAL_SINGLE, count = request->query.count;
-    size_t kept = count < room ? count : room;
-    request->usage.query_truncated = kept < count;
-    if (request->usage.query_truncated && request->options.truncation == TRUNCATION_NONE)
-        return error_set(error, STATUS_LIMIT_EXCEEDED, "%zu tokens, %zu fit", count, room);
+    struct prompted_part read;
+    enum status status = request_cut_prompted(
+        request, (struct window){request->prompt_count, request->query.count}, &read, error);
+    if (status != STATUS_OK)
+        return status;
+    request->usage.query_truncated = read.truncated;
     if (request->query_vector == NULL)
         request->query_vector = calloc(request->model->shape.hidden_size, sizeof *request->query_vector);
     if (request->query_vector == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the query's vector");
-    return request_add_sequence(request, QUERY_INDEX, (struct window){0, 0}, &request->query,
-                                request_kept(request, count, kept), error);
+    return request_add_sequence(request, QUERY_INDEX, read.prompt, &request->query, read.part, error);
 }
 
 enum status rerank_add_query(struct request *request, struct error *error) {
@@ -69,27 +69,31 @@ enum status rerank_add_query(struct request *request, struct error *error) {
 
 /* --- passages --- */
 
-/* An embedder's passages stand alone: no query and one special token less than in a pair. */
+/* An embedder's passages stand alone: a prompt instead of a query, and one special token less than in a pair.
+ */
 static size_t pair_length(const struct request *request) {
     return request->model->kind == MODEL_CROSS_ENCODER ? request->max_length : request->max_length + 1;
 }
 
-static size_t pair_query_count(const struct request *request) {
-    return request->model->kind == MODEL_CROSS_ENCODER ? request->query.count : 0;
+/* Tokens before those of the passage: the query's, or the prompt's. */
+static size_t before_count(const struct request *request) {
+    return request->model->kind == MODEL_CROSS_ENCODER ? request->query.count : request->prompt_count;
 }
 
-/* The tokens that max_passage_tokens leaves. */
+/* The passage's own tokens that max_passage_tokens leaves. */
 static struct window passage_part(const struct request *request) {
-    size_t count = request->tokens.count, most = request->options.max_passage_tokens;
-    return request_kept(request, count, most != 0 && most < count ? most : count);
+    size_t prompt = request->prompt_count, count = request->tokens.count - prompt,
+           most = request->options.max_passage_tokens;
+    struct window kept = request_kept(request, count, most != 0 && most < count ? most : count);
+    return (struct window){prompt + kept.first, prompt + kept.end};
 }
 
 static enum status plan_all_windows(struct request *request, struct window part, struct passage_score *score,
                                     struct error *error) {
     const struct call_options *options = &request->options;
     struct request_text *text = &request->text;
-    size_t query_count = pair_query_count(request);
-    enum status status = plan_windows(query_count, part.end - part.first, pair_length(request),
+    size_t before = before_count(request);
+    enum status status = plan_windows(before, part.end - part.first, pair_length(request),
                                       options->window_stride, &text->plan, error);
     if (status != STATUS_OK)
         return status;
@@ -98,37 +102,58 @@ static enum status plan_all_windows(struct request *request, struct window part,
     struct window chosen = request_kept(request, count, all ? count : options->max_windows);
     text->windows = true;
     text->part = part;
-    text->query = request_kept(request, query_count, text->plan.query_kept);
+    text->before = request_kept(request, before, text->plan.query_kept);
     text->next = chosen.first;
     text->end = chosen.end;
     score->windows = count > UINT32_MAX ? UINT32_MAX : (uint32_t)(chosen.end - chosen.first);
-    score->truncated |= text->plan.query_kept < query_count || !all;
+    score->truncated |= text->plan.query_kept < before || !all;
     return STATUS_OK;
 }
 
 /* Cuts both by the asked rule. Where the passage alone may give way to a query that leaves it nothing, the
  * query is cut to half the room instead of refusing the passage. */
-static enum status plan_truncated(struct request *request, struct window part, struct passage_score *score,
-                                  struct error *error) {
+static enum status cut_pair(struct request *request, struct window part, struct passage_score *score,
+                            struct error *error) {
     struct request_text *text = &request->text;
-    size_t query_count = pair_query_count(request), passage_count = part.end - part.first;
+    size_t query_count = request->query.count, passage_count = part.end - part.first;
     enum truncation truncation = request->options.truncation;
     size_t first = query_count, second;
     if (truncation == TRUNCATION_ONLY_SECOND)
-        first = query_kept(query_count, pair_length(request));
+        first = query_kept(query_count, request->max_length);
     enum status status =
-        truncate_pair(first, passage_count, pair_length(request), truncation, &first, &second, error);
+        truncate_pair(first, passage_count, request->max_length, truncation, &first, &second, error);
     if (status != STATUS_OK)
         return status;
     struct window kept = request_kept(request, passage_count, second);
-    text->windows = false;
     text->part = (struct window){part.first + kept.first, part.first + kept.end};
-    text->query = request_kept(request, query_count, first);
-    text->next = 0;
-    text->end = 1;
-    score->windows = 1;
+    text->before = request_kept(request, query_count, first);
     score->truncated |= first < query_count || second < passage_count;
     request->usage.query_truncated |= first < query_count;
+    if (request->input.text_usages != NULL)
+        request->input.text_usages[request->next_text].query_truncated = first < query_count;
+    return STATUS_OK;
+}
+
+static enum status cut_alone(struct request *request, struct window part, struct passage_score *score,
+                             struct error *error) {
+    struct prompted_part read;
+    enum status status = request_cut_prompted(request, part, &read, error);
+    request->text.before = read.prompt;
+    request->text.part = read.part;
+    score->truncated |= read.truncated;
+    return status;
+}
+
+static enum status plan_truncated(struct request *request, struct window part, struct passage_score *score,
+                                  struct error *error) {
+    enum status status = request->model->kind == MODEL_CROSS_ENCODER ? cut_pair(request, part, score, error)
+                                                                     : cut_alone(request, part, score, error);
+    if (status != STATUS_OK)
+        return status;
+    request->text.windows = false;
+    request->text.next = 0;
+    request->text.end = 1;
+    score->windows = 1;
     return STATUS_OK;
 }
 
@@ -139,7 +164,8 @@ static size_t passage_max_tokens(const struct request *request) {
     bool refuses = options->truncation == TRUNCATION_NONE && !options->windows;
     if (options->truncation_direction == TRUNCATION_LEFT || refuses)
         return 0;
-    size_t enough = pair_max_tokens(pair_query_count(request), pair_length(request));
+    size_t before = request->model->kind == MODEL_CROSS_ENCODER ? request->query.count : 0;
+    size_t enough = pair_max_tokens(before, pair_length(request));
     if (options->windows)
         enough = (size_t)options->max_windows * pair_length(request);
     size_t most = options->max_passage_tokens;
@@ -161,17 +187,12 @@ enum status rerank_plan_passage(struct request *request, size_t index, struct er
     if (status != STATUS_OK)
         return status;
     struct window part = passage_part(request);
-    score->truncated = part.end - part.first < request->tokens.count;
+    score->truncated = part.end - part.first < request->tokens.count - request->prompt_count;
     if (request->model->kind == MODEL_EMBEDDER)
         score->truncated |= request->usage.query_truncated;
     if (request->options.windows)
         return plan_all_windows(request, part, score, error);
-    status = plan_truncated(request, part, score, error);
-    const struct window *query = &request->text.query;
-    if (status == STATUS_OK && request->input.text_usages != NULL)
-        request->input.text_usages[index].query_truncated =
-            query->end - query->first < pair_query_count(request);
-    return status;
+    return plan_truncated(request, part, score, error);
 }
 
 /* The order of a reply: a comes after b when its score is lower, or equal with a higher index. A total order,

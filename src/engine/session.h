@@ -47,7 +47,8 @@ enum truncation_direction {
 };
 
 /* Which of the model's prompts is read before a text. It counts towards the text's tokens, and not in
- * character_start and character_end. A model without that prompt reads the text as it is. */
+ * character_start and character_end; it stands before every window of a text, and before what is kept of a
+ * text that is cut. A model without that prompt reads the text as it is. */
 enum prompt {
     PROMPT_NONE = 0,
     PROMPT_QUERY = 1,

@@ -69,13 +69,19 @@ static size_t copy_ids(const int32_t *source, size_t count, int32_t *target) {
     return count;
 }
 
-size_t build_single(const struct tokenizer *tokenizer, const int32_t *first, size_t first_count,
-                    int32_t *ids) {
+size_t build_prompted(const struct tokenizer *tokenizer, const int32_t *prompt, size_t prompt_count,
+                      const int32_t *first, size_t first_count, int32_t *ids) {
     size_t written = 0;
     ids[written++] = (int32_t)tokenizer->classify_id;
+    written += copy_ids(prompt, prompt_count, ids + written);
     written += copy_ids(first, first_count, ids + written);
     ids[written++] = (int32_t)tokenizer->separator_id;
     return written;
+}
+
+size_t build_single(const struct tokenizer *tokenizer, const int32_t *first, size_t first_count,
+                    int32_t *ids) {
+    return build_prompted(tokenizer, NULL, 0, first, first_count, ids);
 }
 
 size_t build_pair(const struct tokenizer *tokenizer, const int32_t *first, size_t first_count,

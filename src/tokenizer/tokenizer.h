@@ -150,6 +150,10 @@ size_t pair_max_tokens(size_t first_count, size_t max_length);
 size_t build_single(const struct tokenizer *tokenizer, const int32_t *first, size_t first_count,
                     int32_t *ids);
 
+/* The same of what stands after a prompt: [CLS] prompt A [SEP] (room for both + 2). */
+size_t build_prompted(const struct tokenizer *tokenizer, const int32_t *prompt, size_t prompt_count,
+                      const int32_t *first, size_t first_count, int32_t *ids);
+
 /* Writes [CLS] A [SEP] B [SEP] to ids (room for both + 3); returns the number written. Segment ids are 0 for
  * the first first_count + 2 tokens and 1 after. */
 size_t build_pair(const struct tokenizer *tokenizer, const int32_t *first, size_t first_count,

@@ -244,14 +244,12 @@ static void a_model_is_chosen_by_task_or_name(void **state) {
         tiny_model_write(&sources[i], &tiny);
     }
     const char *path = test_path(&fixture->directory, "both.ember");
-    struct bake_options bake_options = {
-        .models = {{.path = sources[0].path, .name = "first"}, {.path = sources[1].path, .name = "second"}},
-        .output = path};
-    struct bake_report report;
-    struct error baked;
-    if (bake_run(&bake_options, &report, &baked) != STATUS_OK)
-        fail_msg("%s", baked.message);
-    bake_report_free(&report);
+    const struct rescoldo_bake_model second = {.source = sources[1].path, .name = "second"};
+    const struct rescoldo_bake_options bake_options = {
+        .size = sizeof bake_options, .name = "first", .more_models = &second, .more_model_count = 1};
+    struct rescoldo_error error;
+    if (rescoldo_bake(sources[0].path, path, &bake_options, &error) != RESCOLDO_STATUS_OK)
+        fail_msg("%s", error.message);
     static const struct {
         enum rescoldo_task task;
         const char *name, *expected;
@@ -261,7 +259,6 @@ static void a_model_is_chosen_by_task_or_name(void **state) {
                  {RESCOLDO_TASK_RERANK, "second", "second"}};
     struct rescoldo_model_options options = {.size = sizeof options};
     struct rescoldo_model *model;
-    struct rescoldo_error error;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rescoldo_model_info info = {.size = sizeof info};
         options.task = (uint32_t)cases[i].task;
@@ -281,22 +278,27 @@ static void a_model_is_chosen_by_task_or_name(void **state) {
     test_directory_remove(&sources[1]);
 }
 
-static void an_embedder_reads_its_prompts(void **state) {
-    const struct fixture *fixture = *state;
+/* The tiny embedder, which reads "how " before a query and "what " before a passage. */
+static struct rescoldo_model *embedder_with_prompts(const struct fixture *fixture) {
     struct test_directory source = test_directory_create();
     const struct tiny_model tiny = {.kind = MODEL_EMBEDDER, .prefix = ""};
     tiny_model_write(&source, &tiny);
     const char *path = test_path(&fixture->directory, "prompts.ember");
-    struct bake_options bake_options = {
-        .models = {{.path = source.path}}, .output = path, .query_prompt = "how ", .passage_prompt = "what "};
-    struct bake_report report;
-    struct error baked;
-    if (bake_run(&bake_options, &report, &baked) != STATUS_OK)
-        fail_msg("%s", baked.message);
-    bake_report_free(&report);
+    const struct rescoldo_bake_options options = {
+        .size = sizeof options, .query_prompt = "how ", .passage_prompt = "what "};
     struct rescoldo_model *model;
     struct rescoldo_error error;
-    assert_int_equal(rescoldo_model_open(path, NULL, &model, &error), RESCOLDO_STATUS_OK);
+    if (rescoldo_bake(source.path, path, &options, &error) != RESCOLDO_STATUS_OK ||
+        rescoldo_model_open(path, NULL, &model, &error) != RESCOLDO_STATUS_OK)
+        fail_msg("%s", error.message);
+    test_directory_remove(&source);
+    return model;
+}
+
+static void an_embedder_reads_its_prompts(void **state) {
+    const struct fixture *fixture = *state;
+    struct rescoldo_model *model = embedder_with_prompts(fixture);
+    struct rescoldo_error error;
     struct rescoldo_session *session = session_for(model);
     static const char *const written[] = {"the egg", "how the egg", "what the egg"};
     for (uint32_t prompt = 0; prompt < 3; prompt++) {
@@ -311,7 +313,89 @@ static void an_embedder_reads_its_prompts(void **state) {
     }
     rescoldo_session_destroy(session);
     rescoldo_model_close(model);
-    test_directory_remove(&source);
+}
+
+static void an_offset_in_a_text_does_not_count_its_prompt(void **state) {
+    struct rescoldo_model *model = embedder_with_prompts(*state);
+    struct rescoldo_session *session = session_for(model);
+    struct rescoldo_call_options options = {.size = sizeof options, .prompt = RESCOLDO_PROMPT_PASSAGE};
+    struct rescoldo_result result;
+    struct rescoldo_error error;
+    float embedding[TINY_HIDDEN];
+    const struct rescoldo_text valid = text_of("egg"), broken = text_of("egg \xff");
+    assert_failure(rescoldo_embed(session, &broken, 1, &options, embedding, TINY_HIDDEN, NULL, &error),
+                   RESCOLDO_STATUS_INVALID_DATA, &error, "byte 0xFF at offset 4");
+    assert_failure(rescoldo_rerank(session, broken, &valid, 1, NULL, &result, &error),
+                   RESCOLDO_STATUS_INVALID_DATA, &error,
+                   "query: the text is not UTF-8: byte 0xFF at offset 4");
+    assert_failure(rescoldo_rerank(session, valid, &broken, 1, NULL, &result, &error),
+                   RESCOLDO_STATUS_INVALID_DATA, &error,
+                   "passage 0: the text is not UTF-8: byte 0xFF at offset 4");
+    rescoldo_session_destroy(session);
+    rescoldo_model_close(model);
+}
+
+/* The vector of a text that has its prompt before it already. */
+static void embed_whole(struct rescoldo_session *session, const char *text, float vector[TINY_HIDDEN]) {
+    const struct rescoldo_text whole = text_of(text);
+    struct rescoldo_error error;
+    if (rescoldo_embed(session, &whole, 1, NULL, vector, TINY_HIDDEN, NULL, &error) != RESCOLDO_STATUS_OK)
+        fail_msg("%s", error.message);
+}
+
+/* Of vectors of length 1. */
+static float cosine_of(const float *a, const float *b) {
+    float sum = 0;
+    for (size_t i = 0; i < TINY_HIDDEN; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static void every_part_of_a_passage_is_read_after_the_prompt(void **state) {
+    struct rescoldo_model *model = embedder_with_prompts(*state);
+    struct rescoldo_session *session = session_for(model);
+    /* Seven tokens: [CLS], the prompt, four of the passage, [SEP]. */
+    struct rescoldo_call_options options = {
+        .size = sizeof options, .max_length = 7, .truncation = RESCOLDO_TRUNCATION_WINDOWS};
+    const struct rescoldo_text passage = text_of("paris is the capital of france the long egg");
+    static const char *const windows[] = {"what paris is the capital", "what of france the long", "what egg"};
+    static const uint32_t ends[][2] = {{0, 20}, {21, 39}, {40, 43}};
+    float query[TINY_HIDDEN], window[TINY_HIDDEN], best = -2;
+    size_t best_window = 0;
+    embed_whole(session, "how long", query);
+    for (size_t i = 0; i < 3; i++) {
+        embed_whole(session, windows[i], window);
+        float score = cosine_of(query, window);
+        best_window = score > best ? i : best_window;
+        best = score > best ? score : best;
+    }
+    struct rescoldo_result result;
+    struct rescoldo_error error;
+    assert_int_equal(rescoldo_rerank(session, text_of("long"), &passage, 1, &options, &result, &error),
+                     RESCOLDO_STATUS_OK);
+    assert_int_equal(result.windows, 3);
+    assert_false(result.truncated);
+    assert_float_equal(result.raw_score, best, 1e-5);
+    assert_int_equal(result.character_start, ends[best_window][0]);
+    assert_int_equal(result.character_end, ends[best_window][1]);
+
+    /* What is kept of a text whose start gives way stands after the prompt as well. */
+    options.truncation = RESCOLDO_TRUNCATION_LONGEST_FIRST;
+    options.truncation_direction = RESCOLDO_TRUNCATION_LEFT;
+    assert_int_equal(rescoldo_rerank(session, text_of("long"), &passage, 1, &options, &result, &error),
+                     RESCOLDO_STATUS_OK);
+    embed_whole(session, "what france the long egg", window);
+    assert_true(result.truncated && result.tokens == 7 && result.character_start == 24);
+    assert_float_equal(result.raw_score, cosine_of(query, window), 1e-5);
+    options.prompt = RESCOLDO_PROMPT_PASSAGE;
+    float embedding[TINY_HIDDEN];
+    struct rescoldo_embedding_info info;
+    assert_int_equal(rescoldo_embed(session, &passage, 1, &options, embedding, TINY_HIDDEN, &info, &error),
+                     RESCOLDO_STATUS_OK);
+    assert_true(info.truncated && info.tokens == 7 && info.character_end == 43);
+    assert_memory_equal(embedding, window, sizeof window);
+    rescoldo_session_destroy(session);
+    rescoldo_model_close(model);
 }
 
 struct progress {
@@ -363,6 +447,29 @@ static void a_model_is_baked(void **state) {
                    &error, "precision is 2");
     assert_failure(rescoldo_bake(source.path, NULL, NULL, &error), RESCOLDO_STATUS_INVALID_ARGUMENT, &error,
                    "output is NULL");
+    struct rescoldo_bake_model more[8] = {{.source = source.path, .name = "cross-encoder"}};
+    options = (struct rescoldo_bake_options){
+        .size = sizeof options, .name = "cross-encoder", .more_models = more, .more_model_count = 1};
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "cross-encoder");
+    options.more_model_count = 2;
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "more_models[1].source is NULL");
+    options.more_model_count = SIZE_MAX;
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_LIMIT_EXCEEDED,
+                   &error, "expected at most 7");
+    options.more_models = NULL;
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "more_models is NULL");
+    options.more_model_count = 0;
+    options.query_prompt = "query: ";
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "prompt");
+    /* A program whose header had neither several models nor prompts. */
+    options.size = offsetof(struct rescoldo_bake_options, more_models);
+    options.deadline_nanoseconds = 1;
+    assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_DEADLINE_EXCEEDED,
+                   &error, "deadline");
     assert_failure(rescoldo_bake("/nonexistent", never, NULL, &error), RESCOLDO_STATUS_NOT_FOUND, &error,
                    "/nonexistent");
     assert_int_equal(test_directory_count(&source), files);
@@ -620,6 +727,8 @@ int main(void) {
         cmocka_unit_test(an_ember_opens_from_a_descriptor),
         cmocka_unit_test(a_model_is_chosen_by_task_or_name),
         cmocka_unit_test(an_embedder_reads_its_prompts),
+        cmocka_unit_test(an_offset_in_a_text_does_not_count_its_prompt),
+        cmocka_unit_test(every_part_of_a_passage_is_read_after_the_prompt),
         cmocka_unit_test(a_model_is_baked),
         cmocka_unit_test(embeddings_fill_the_callers_buffer),
         cmocka_unit_test(tokens_are_those_that_are_scored),
