@@ -83,9 +83,10 @@ LDFLAGS_ALL := -pthread -Wl,--gc-sections $(LDFLAGS)
 ifeq ($(SANITIZE),)
 # Relocations as bitmaps; linkers before 2.41 know that for x86-64 alone.
 PACK_RELOCATIONS := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-Wl$(comma)-z$(comma)pack-relative-relocs)
-# --wrap: see src/server/user_database.c, unused_scanf.c and no_io_uring.c.
-LDFLAGS_PROGRAM := -static-pie -Wl,--wrap=getpwuid_r -Wl,--wrap=getgrgid_r -Wl,--wrap=syscall \
-    -Wl,--wrap=fscanf -Wl,--wrap=sscanf -Wl,--wrap=pathconf \
+# src/server/user_database.c, unused_scanf.c, seccomp_names.c and no_io_uring.c say why (--wrap: ld(1)).
+WRAPPED := getpwuid_r getgrgid_r fscanf sscanf pathconf syscall \
+    $(addprefix syscall_,resolve_name resolve_num resolve_name_kver resolve_num_kver iterate) gen_pfc_generate
+LDFLAGS_PROGRAM := -static-pie $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) \
     -Wl,-O2 -Wl,--no-eh-frame-hdr -Wl,-T,scripts/no-unwind-tables.ld $(PACK_RELOCATIONS)
 CFLAGS_ALL += -fno-asynchronous-unwind-tables
 else

@@ -5,4 +5,7 @@
 /* "openat", or "unknown". Safe in a signal's handler. */
 const char *system_call_name(int number);
 
+/* -1 when there is none of that name. */
+int system_call_number(const char *name);
+
 #endif
