@@ -93,6 +93,14 @@ enum status model_shape_complete(struct model_shape *shape, enum model_kind kind
                                   error);
     if (status != STATUS_OK)
         return status;
+    if (shape->hidden_size > MODEL_MAX_HIDDEN_SIZE ||
+        shape->intermediate_size > MODEL_MAX_INTERMEDIATE_SIZE || shape->layers > MODEL_MAX_LAYERS)
+        return error_set(
+            error, STATUS_UNSUPPORTED,
+            "%s: a hidden size of %u, an intermediate size of %u and %u layers are not supported, "
+            "expected at most %u, %u and %u",
+            where, shape->hidden_size, shape->intermediate_size, shape->layers, MODEL_MAX_HIDDEN_SIZE,
+            MODEL_MAX_INTERMEDIATE_SIZE, MODEL_MAX_LAYERS);
     if (shape->attention_heads == 0 || shape->hidden_size % shape->attention_heads != 0)
         return error_set(error, STATUS_INVALID_DATA,
                          "%s: hidden size %u cannot be divided among %u attention heads", where,

@@ -15,8 +15,8 @@
 
 #include <onnx.pb-c.h>
 
-#define ONNX_MAX_NODES  32768u /* BERT-large without any fusion has about 3,500 */
-#define ONNX_MAX_VALUES 131072u
+#define ONNX_MAX_NODES  16384u /* BERT-large without any fusion has about 3,500 */
+#define ONNX_MAX_VALUES 65536u
 #define ONNX_NO_VALUE   UINT32_MAX /* an optional input that is left out */
 
 struct onnx_value {
@@ -59,7 +59,7 @@ struct onnx {
     struct onnx_tensor *tensors; /* owned: initializers, then constants of nodes */
     uint32_t tensor_count;
     struct onnx_value *values; /* owned */
-    uint32_t value_count;
+    uint32_t value_count, value_capacity;
     uint32_t *slots; /* hash table of value names, owned */
     uint32_t slot_count;
     uint32_t *graph_outputs; /* values, owned */

@@ -202,6 +202,28 @@ static void read_inputs(struct recognition *recognition) {
     }
 }
 
+/* Only one input may be the mask: of two, such as a mask of its own for pooling, we know neither. */
+static enum status check_masks(const struct recognition *recognition, struct error *error) {
+    const struct onnx *onnx = recognition->onnx;
+    uint32_t mask = ONNX_NO_VALUE;
+    for (uint32_t i = 0; i < onnx->node_count; i++) {
+        const struct onnx_node *node = &onnx->nodes[i];
+        for (uint32_t k = 0; k < node->input_count && strcmp(node->operator_name, "Shape") != 0; k++) {
+            uint32_t value = node->inputs[k];
+            if (value == ONNX_NO_VALUE || value == mask || !recognition->meanings[value].from_input)
+                continue;
+            if (mask != ONNX_NO_VALUE)
+                return error_set(
+                    error, STATUS_UNSUPPORTED,
+                    "%s: the inputs \"%.80s\" and \"%.80s\" both choose no rows of a table; only an "
+                    "attention mask is expected to",
+                    onnx->file_name, onnx->values[mask].name, onnx->values[value].name);
+            mask = value;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* ---- nodes ---- */
 
 static node_rule *find_rule(const struct onnx_node *node) {
@@ -271,9 +293,10 @@ enum status recognition_read(struct recognition *recognition, const struct onnx 
         meaning->weight = matrix_of_tensor(onnx->values[i].tensor);
     }
     read_inputs(recognition);
-    for (uint32_t i = 0; i < onnx->node_count; i++)
+    enum status status = check_masks(recognition, error);
+    for (uint32_t i = 0; status == STATUS_OK && i < onnx->node_count; i++)
         read_node(recognition, i);
-    return STATUS_OK;
+    return status;
 }
 
 void recognition_free(struct recognition *recognition) {

@@ -2,6 +2,7 @@
 
 #define TAG_TYPE_BITS 3
 #define VARINT_BYTES  10
+#define MOST_FIELDS   64 /* of a message */
 
 static enum status malformed(const struct protobuf_cursor *cursor, const char *what, struct error *error) {
     return error_set(error, STATUS_INVALID_DATA, "%s: at byte %zu: %s", cursor->file_name,
@@ -75,10 +76,12 @@ enum status protobuf_next(struct protobuf_cursor *cursor, struct protobuf_field 
 
 static enum status check(struct protobuf_cursor cursor, const ProtobufCMessageDescriptor *descriptor,
                          unsigned depth, struct error *error) {
+    uint64_t once = 0; /* a bit for each field that was there and may not come again */
     if (depth > PROTOBUF_MAX_DEPTH)
         return malformed(&cursor, "messages are nested too deeply", error);
     while (cursor.rest.size > 0) {
         struct protobuf_field field;
+        const struct protobuf_cursor before = cursor;
         enum status status = protobuf_next(&cursor, &field, error);
         if (status != STATUS_OK)
             return status;
@@ -86,6 +89,12 @@ static enum status check(struct protobuf_cursor cursor, const ProtobufCMessageDe
             protobuf_c_message_descriptor_get_field(descriptor, field.number);
         if (known == NULL || known->type != PROTOBUF_C_TYPE_MESSAGE || field.type != PROTOBUF_LENGTH)
             continue;
+        uint64_t bit = known->label == PROTOBUF_C_LABEL_REPEATED
+                           ? 0
+                           : (uint64_t)1 << (known - descriptor->fields) % MOST_FIELDS;
+        if ((once & bit) != 0)
+            return malformed(&before, "a part that a message has once is there twice", error);
+        once |= bit;
         const struct protobuf_cursor inner = {cursor.file_name, cursor.file, field.content};
         status = check(inner, known->descriptor, depth + 1, error);
         if (status != STATUS_OK)

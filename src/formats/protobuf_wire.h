@@ -42,9 +42,9 @@ MUST_CHECK enum status protobuf_next(struct protobuf_cursor *cursor, struct prot
 /* The next varint of a packed list; false when the bytes end within it. */
 bool protobuf_varint(struct bytes *rest, uint64_t *value);
 
-/* Checks that message is well-formed down to its innermost message, and not nested deeper than
- * PROTOBUF_MAX_DEPTH.
- */
+/* Checks that message is well-formed down to its innermost message, not nested deeper than
+ * PROTOBUF_MAX_DEPTH, and that no message which can be there once is there twice: protobuf-c would merge the
+ * two, and copy what it has for each one more. descriptor and those below it: at most 64 fields each. */
 MUST_CHECK enum status protobuf_check(const struct protobuf_cursor *message,
                                       const ProtobufCMessageDescriptor *descriptor, struct error *error);
 

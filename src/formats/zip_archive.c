@@ -11,6 +11,8 @@
 #define FLAG_ENCRYPTED 1u
 #define METHOD_STORED  0u
 #define METHOD_DEFLATE 8u
+#define END_SIZE       ((size_t)22) /* of the record that ends the archive, without its comment */
+#define MOST_COMMENT   ((size_t)0xffff)
 
 /* ---- the archive as a file of minizip ---- */
 
@@ -180,7 +182,8 @@ static enum status read_directory(struct zip_archive *archive, unzFile reader, s
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the directory of %s",
                          archive->file_name);
     if (information.number_entry == 0)
-        return STATUS_OK;
+        return error_set(error, STATUS_INVALID_DATA, "%s has no entries: empty, or truncated",
+                         archive->file_name);
     int outcome = unzGoToFirstFile(reader);
     for (uint64_t i = 0; outcome == UNZ_OK && i < information.number_entry; i++) {
         enum status status = read_entry(archive, reader, &total, error);
@@ -194,11 +197,21 @@ static enum status read_directory(struct zip_archive *archive, unzFile reader, s
     return check_overlaps(archive, error);
 }
 
+/* Whether the last record that ends an archive is there to its end: minizip takes what lacks for zeros. */
+static bool end_is_whole(struct bytes file) {
+    static const char signature[] = "PK\5\6";
+    for (size_t rest = 4; rest <= file.size && rest <= END_SIZE + MOST_COMMENT; rest++) {
+        if (memcmp(file.data + file.size - rest, signature, 4) == 0)
+            return rest >= END_SIZE;
+    }
+    return false;
+}
+
 enum status zip_open(struct zip_archive *archive, struct bytes file, const char *file_name,
                      struct error *error) {
     *archive = (struct zip_archive){.file_name = file_name, .file = file};
     struct memory_file memory;
-    unzFile reader = open_reader(&memory, file);
+    unzFile reader = end_is_whole(file) ? open_reader(&memory, file) : NULL;
     if (reader == NULL)
         return error_set(error, STATUS_INVALID_DATA,
                          "%s: no directory at its end: truncated, or not a ZIP archive", file_name);

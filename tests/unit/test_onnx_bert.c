@@ -205,11 +205,10 @@ static void other_embeddings_are_refused(void **state) {
     assert_accepted("types_x = Gather(types, segments)",
                     "same = Identity(segments)\ntypes_x = Gather(types, same)");
     assert_refused("types_x = Gather(types, segments)",
-                   "other = Mul(segments, one)\ntypes_x = Gather(types, other)", "Gather \"types_x\"");
-    assert_refused("types_x = Gather(types, segments)",
-                   "other = Sub(one, segments)\ntypes_x = Gather(types, other)", "Gather \"types_x\"");
-    assert_refused("types_x = Gather(types, segments)",
-                   "types_x = Gather(types, mask)\ny = Mul(segments, one)", "");
+                   "other = Mul(segments, one)\ntypes_x = Gather(types, other)",
+                   "the inputs \"segments\" and \"mask\" both choose no rows of a table");
+    assert_refused("output logits", "input heat\ncool = Div(logits, heat)\noutput cool",
+                   "the inputs \"mask\" and \"heat\" both choose no rows of a table");
     /* RoBERTa counts its positions from 2. */
     assert_refused("range = Range(zero, sequence, one)", "range = Range(one, sequence, one)", "range");
     assert_refused("positions_x = Gather(positions, range)",
@@ -226,6 +225,35 @@ static void other_embeddings_are_refused(void **state) {
     assert_refused("words_x = Gather(words, ids)",
                    "words_i = Cast{to=7}(words)\nwords_x = Gather(words_i, ids)", "words_i");
     assert_refused("weight types 2x64", "weight types 17x64", "Add \"embeddings\"");
+}
+
+/* Without a mask beside it. */
+static void an_input_is_no_constant(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"types_x = Gather(types, segments)", "other = Sub(one, segments)\ntypes_x = Gather(types, other)",
+         "Gather \"types_x\""},
+        {"types_x = Gather(types, segments)", "types_x = Gather(types, zero)\nother = Mul(segments, one)",
+         NULL},
+        {"output logits", "input heat\ncool = Div(logits, heat)\noutput cool", "Div \"cool\""},
+        {"output logits", "input heat\ncool = Add(logits, heat)\noutput cool", "Add \"cool\""},
+        {"sum2 = Add(f, state1)", "input gate\nopen = Mul(f, gate)\nsum2 = Add(open, state1)",
+         "Mul \"open\""},
+    };
+    char *without =
+        onnx_text_replace(onnx_text_bert, "mask_4 = Unsqueeze(mask, axes)", "mask_4 = Unsqueeze(unit, axes)");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct opened opened;
+        char *text = onnx_text_replace(without, cases[i][0], cases[i][1]);
+        open_text(&opened, text, 17);
+        const char *message = opened.status == STATUS_OK ? "" : opened.error.message;
+        if (opened.status != (cases[i][2] == NULL ? STATUS_OK : STATUS_UNSUPPORTED) ||
+            (cases[i][2] != NULL && strstr(message, cases[i][2]) == NULL))
+            fail_msg("with \"%s\": \"%s\"", cases[i][1], message);
+        close_text(&opened);
+        free(text);
+    }
+    free(without);
 }
 
 static void a_model_without_segments_has_one(void **state) {
@@ -405,6 +433,7 @@ int main(void) {
         cmocka_unit_test(another_way_to_pool_is_refused),
         cmocka_unit_test(another_head_is_refused),
         cmocka_unit_test(other_embeddings_are_refused),
+        cmocka_unit_test(an_input_is_no_constant),
         cmocka_unit_test(a_model_without_segments_has_one),
         cmocka_unit_test(other_attention_is_refused),
         cmocka_unit_test(other_layers_are_refused),
