@@ -20,6 +20,23 @@ def test_both_precisions(made_models, tmp_path):
     assert embers["int8"].stat().st_size < embers["f32"].stat().st_size
 
 
+def test_several_models_and_prompts_in_one_ember(made_models, embedder_directory, embedder, tmp_path):
+    ember = tmp_path / "both.ember"
+    rescoldo.bake(
+        [made_models / "cross-encoder", os.fspath(embedder_directory)], ember, name=["reranker", None], query_prompt="query: ",
+        passage_prompt="",
+    )  # fmt: skip
+    reranker, both = rescoldo.Reranker(ember), rescoldo.Embedder(ember)
+    assert (reranker.name, reranker.kind, both.name) == ("reranker", "cross-encoder", "all-MiniLM-L6-v2")
+    for prompt_name, written in (("query", "query: A text."), ("passage", "A text."), (None, "A text.")):
+        vector = both.encode("A text.", prompt_name=prompt_name, convert_to_numpy=False)
+        assert vector == embedder.encode(written, convert_to_numpy=False), prompt_name
+    # By cosine each is read after its prompt.
+    by_cosine = rescoldo.Reranker(ember, model="all-MiniLM-L6-v2")
+    expected = rescoldo.Reranker(embedder.path).predict([("query: a", "b")], convert_to_numpy=False)
+    assert by_cosine.predict([("a", "b")], convert_to_numpy=False) == expected
+
+
 def test_progress_is_told(made_models, tmp_path):
     steps: list[tuple[str, int, int]] = []
     rescoldo.bake(os.fspath(made_models / "cross-encoder"), tmp_path / "a.ember", progress=lambda *step: steps.append(step))
@@ -47,3 +64,17 @@ def test_errors(made_models, tmp_path):
         rescoldo.bake(tmp_path / "absent", tmp_path / "a.ember")
     with pytest.raises(ValueError, match="precision is 'int4', expected one of int8, f32"):
         rescoldo.bake(made_models / "cross-encoder", tmp_path / "a.ember", precision="int4")
+    source = made_models / "cross-encoder"
+    for arguments, message in (
+        ({"source": []}, "0 models and 1 names"),
+        ({"source": source, "name": ["a", "b"]}, "1 models and 2 names"),
+        ({"source": [source, source]}, "would both be named"),
+        ({"source": source, "query_prompt": "query: "}, "only an embedder reads a prompt"),
+        ({"source": [source] * 9}, "an ember holds 8 models"),
+        ({"source": "a\0b"}, "null byte"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            rescoldo.bake(output=tmp_path / "a.ember", **arguments)
+    with pytest.raises(TypeError):
+        rescoldo.bake([b"bytes", 3], tmp_path / "a.ember")
+    assert list(tmp_path.iterdir()) == []

@@ -2,78 +2,59 @@
 
 from __future__ import annotations
 
+_BY_STATUS: dict[str, type[RescoldoError]] = {}
+
 
 class RescoldoError(Exception):
     """Base of all errors that the library reports. `status` is its name in the C API, such as "invalid_data"."""
 
     status: str = "internal"
 
+    def __init_subclass__(cls, status: str | None = None) -> None:
+        super().__init_subclass__()
+        if status is not None:
+            cls.status = status
+            _BY_STATUS[status] = cls
 
-class InvalidArgumentError(RescoldoError, ValueError):
+
+class InvalidArgumentError(RescoldoError, ValueError, status="invalid_argument"):
     """The call cannot be met as asked."""
 
-    status = "invalid_argument"
 
-
-class InvalidDataError(RescoldoError, ValueError):
+class InvalidDataError(RescoldoError, ValueError, status="invalid_data"):
     """An ember or a published model is malformed; the message says where."""
 
-    status = "invalid_data"
 
-
-class UnsupportedError(RescoldoError, ValueError):
+class UnsupportedError(RescoldoError, ValueError, status="unsupported"):
     """Well-formed, but this version or this model does not have it: a cross-encoder does not embed."""
 
-    status = "unsupported"
 
-
-class NotFoundError(RescoldoError, FileNotFoundError):
+class NotFoundError(RescoldoError, FileNotFoundError, status="not_found"):
     """A file, or a part of it, is absent."""
 
-    status = "not_found"
 
-
-class LimitExceededError(RescoldoError, ValueError):
+class LimitExceededError(RescoldoError, ValueError, status="limit_exceeded"):
     """Larger than a stated limit: a text that may not be cut is too long."""
 
-    status = "limit_exceeded"
 
-
-class OutOfMemoryError(RescoldoError, MemoryError):
+class OutOfMemoryError(RescoldoError, MemoryError, status="out_of_memory"):
     """An allocation failed."""
 
-    status = "out_of_memory"
 
-
-class InputOutputError(RescoldoError, OSError):
+class InputOutputError(RescoldoError, OSError, status="input_output"):
     """A system call failed; the message carries its reason."""
 
-    status = "input_output"
 
-
-class CancelledError(RescoldoError):
+class CancelledError(RescoldoError, status="cancelled"):
     """The call's CancelFlag was set."""
 
-    status = "cancelled"
 
-
-class DeadlineExceededError(RescoldoError, TimeoutError):
+class DeadlineExceededError(RescoldoError, TimeoutError, status="deadline_exceeded"):
     """The call's timeout passed."""
 
-    status = "deadline_exceeded"
 
-
-class InternalError(RescoldoError, RuntimeError):
+class InternalError(RescoldoError, RuntimeError, status="internal"):
     """A bug of rescoldo: please report it."""
-
-
-_BY_STATUS: dict[str, type[RescoldoError]] = {
-    error.status: error
-    for error in (
-        InvalidArgumentError, InvalidDataError, UnsupportedError, NotFoundError, LimitExceededError, OutOfMemoryError,
-        InputOutputError, CancelledError, DeadlineExceededError, InternalError,
-    )
-}
 
 
 def from_status(status: str, message: str) -> RescoldoError:

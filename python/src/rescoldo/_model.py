@@ -69,33 +69,49 @@ class Tokens(NamedTuple):
 
 
 def bake(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
-    name: str | None = None,
+    name: str | Sequence[str | None] | None = None,
     precision: Precision = "int8",
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
     progress: Callable[[str, int, int], object] | None = None,
     timeout: float | None = None,
     cancel: CancelFlag | None = None,
 ) -> None:
-    """Turns a published model into one ember, as `rescoldo bake` does.
+    """Turns a published model, or several, into one ember, as `rescoldo bake` does.
 
     Args:
-        source: a Hugging Face directory, or what else `rescoldo bake --model` takes.
+        source: a Hugging Face directory, or what else `rescoldo bake --model` takes; or a sequence of up to 8 of them,
+            such as a reranker and an embedder: what they have in common is stored once.
         output: the file to write; it appears whole or not at all.
-        name: of the model in the ember; by default the known name of these weights, else the directory's.
+        name: of the model in the ember; by default the known name of these weights, else the directory's. A sequence
+            names several models, the first name that of the first; None in it is the default.
         precision: "int8" or "f32".
+        query_prompt, passage_prompt: what the embedders read before a query and before a passage, such as "query: ";
+            by default what each model's files say, "" for nothing.
         progress: called with (step, done, total) from time to time; total is 0 where a step has no measure. What it
             raises ends the bake and comes out of this call.
         timeout: seconds; DeadlineExceededError after them.
         cancel: ends the bake with CancelledError when set.
 
     Raises:
+        InvalidArgumentError: two models would have one name, or there are prompts and no embedder.
         NotFoundError, InputOutputError: a file is absent, or cannot be read or written.
         InvalidDataError, UnsupportedError: the model is malformed, or none that rescoldo runs.
         InternalError: the written ember failed its self-test.
     """
-    _native.bake(source, output, name, choice(PRECISIONS, precision, "precision"), progress, timeout, flag_of(cancel))
+    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    names = [name] if isinstance(name, str) or name is None else list(name)
+    if not sources or len(names) > len(sources):
+        raise ValueError(f"{len(sources)} models and {len(names)} names, expected at least one model, and as many for names")
+    names += [None] * (len(sources) - len(names))
+    models = tuple(zip(map(os.fsencode, sources), names))
+    _native.bake(
+        models, output, choice(PRECISIONS, precision, "precision"), query_prompt, passage_prompt, progress, timeout,
+        flag_of(cancel),
+    )
 
 
 class Model:

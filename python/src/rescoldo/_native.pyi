@@ -56,10 +56,11 @@ def tokenize(
     model: Model, text: str, pair: str | None, max_length: int, truncation: int, /
 ) -> tuple[list[int], list[int], bool]: ...
 def bake(
-    source: str | PathLike[str],
+    models: tuple[tuple[bytes, str | None], ...],
     output: str | PathLike[str],
-    name: str | None,
     precision: int,
+    query_prompt: str | None,
+    passage_prompt: str | None,
     progress: Callable[[str, int, int], object] | None,
     timeout: float | None,
     cancel: CancelFlag | None,
