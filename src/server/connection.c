@@ -121,6 +121,8 @@ void connection_enter(struct connection *connection, enum connection_phase phase
     list_remove(connection);
     list_append(list, connection);
     uv_timer_start(&connection->timer, on_deadline, milliseconds, 0);
+    if (phase == PHASE_IDLE)
+        state->connection_idle(state);
 }
 
 void connections_hurry_idle(struct server_state *state, uint64_t milliseconds) {

@@ -115,6 +115,10 @@ static void on_connection_closed(struct server_state *state) {
     end_when_empty(server);
 }
 
+static void on_connection_idle(struct server_state *state) {
+    listeners_resume(&((struct server *)(void *)state)->listeners);
+}
+
 static void on_finished_jobs(uv_async_t *handle) {
     struct server *server = handle->data;
     struct job *job = server->ended ? NULL : scheduler_take_finished(server->state.scheduler);
@@ -212,6 +216,7 @@ static void set_state(struct server *server) {
             (struct service){models->models[i], &state->limits, state->services, models->count, NULL};
     state->loop = &server->loop;
     state->connection_closed = on_connection_closed;
+    state->connection_idle = on_connection_idle;
     state->api_keys = server->options->api_keys;
     set_open_routes(server);
     state->started_at = clock_nanoseconds();

@@ -67,6 +67,8 @@ struct server_state {
 
     /* Called after a connection has gone. */
     void (*connection_closed)(struct server_state *state);
+    /* Called when one has nothing to do, so that a newcomer may take its place. */
+    void (*connection_idle)(struct server_state *state);
 
     char read_buffer[65536]; /* every read lands here; what must stay is copied */
 };

@@ -294,6 +294,27 @@ def test_newcomers_wait_while_all_connections_are_busy(start):
     waiting.close()
 
 
+def test_a_newcomer_takes_the_place_of_a_connection_that_becomes_idle(start):
+    """Nobody has to leave: it is enough that a connection has nothing to do any more."""
+    server = start("--max-connections", "2", "--idle-timeout", "86400")
+    next_request = get("/livez")
+    busy, other = RawConnection(server), RawConnection(server)
+    for connection in (busy, other):
+        connection.send(next_request + next_request[:1])  # neither is idle, since the next request has begun
+        assert connection.read_reply().status == 200
+    newcomer = RawConnection(server)
+    newcomer.send(get("/readyz"))
+    for _ in range(3):  # by now the server has seen that it waits
+        other.send(next_request[1:] + next_request[:1])
+        assert other.read_reply().status == 200
+    busy.send(next_request[1:])
+    assert busy.read_reply().status == 200
+    assert newcomer.read_reply().status == 200
+    assert busy.is_closed()
+    for connection in (busy, other, newcomer):
+        connection.close()
+
+
 def test_more_connections_than_descriptors(rescoldo, cross_encoder_ember):
     with RunningServer(rescoldo, cross_encoder_ember, wrapper=["prlimit", "--nofile=24:24"]) as server:
         assert any('"fewer_connections"' in line for line in server.lines)
