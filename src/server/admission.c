@@ -10,36 +10,51 @@
 #define MIN_RETRY_MILLISECONDS ((uint64_t)50)
 #define UNKNOWN_BYTES_WAIT     1e9 /* nanoseconds: for bodies that are still being read */
 #define NANOSECONDS_PER_SECOND 1e9
+/* In nanoseconds; what is longer might not fit its type. */
+#define LONGEST_WAIT 1e16
 
 struct entry {
-    double tokens;
-    uint64_t body_bytes;
+    double nanoseconds;
+    struct shortage frees;
 };
 
+/* Nanoseconds are of one worker, until shared among all. */
 struct summary {
     size_t jobs, waiting; /* waiting: beyond one for each worker */
     double tokens;        /* left, of all jobs */
-    double ahead;         /* of those that go before the request */
+    double nanoseconds;   /* for them */
+    double ahead;         /* of those for the jobs that go before the request */
 };
 
-static double nanoseconds(const struct backlog *backlog, double tokens) {
-    return tokens * backlog->forecast->nanoseconds_per_token / (double)backlog->workers;
+/* Of a request whose model is not known. */
+static double nanoseconds_of(const struct backlog *backlog, double tokens) {
+    return tokens * forecast_nanoseconds_per_token(backlog->forecast, FORECAST_ANY_MODEL);
+}
+
+static double shared(const struct backlog *backlog, double nanoseconds) {
+    return nanoseconds / (double)backlog->workers;
+}
+
+static uint64_t bounded(double nanoseconds) {
+    return nanoseconds < LONGEST_WAIT ? (uint64_t)nanoseconds : (uint64_t)LONGEST_WAIT;
 }
 
 static struct summary summarize(const struct backlog *backlog, double tokens) {
     struct summary summary = {0};
+    double most = AHEAD * nanoseconds_of(backlog, tokens);
     for (const struct job *job = backlog->jobs->first; job != NULL; job = job->next) {
-        double remaining = job_remaining_tokens(job);
+        double nanoseconds = job_remaining_nanoseconds(job, backlog->forecast);
         summary.jobs++;
-        summary.tokens += remaining;
-        summary.ahead += remaining <= AHEAD * tokens ? remaining : 0;
+        summary.tokens += job_remaining_tokens(job);
+        summary.nanoseconds += nanoseconds;
+        summary.ahead += nanoseconds <= most ? nanoseconds : 0;
     }
     summary.waiting = summary.jobs > backlog->workers ? summary.jobs - backlog->workers : 0;
     return summary;
 }
 
 uint64_t backlog_nanoseconds(const struct backlog *backlog) {
-    return (uint64_t)nanoseconds(backlog, summarize(backlog, 0).tokens);
+    return bounded(shared(backlog, summarize(backlog, 0).nanoseconds));
 }
 
 bool admission_has_room(const struct backlog *backlog, double tokens) {
@@ -49,41 +64,47 @@ bool admission_has_room(const struct backlog *backlog, double tokens) {
         return true;
     return summary.waiting < limits->max_queued_requests &&
            summary.tokens + tokens <= (double)limits->max_queued_tokens &&
-           nanoseconds(backlog, summary.ahead) < (double)limits->max_queue_seconds * NANOSECONDS_PER_SECOND;
+           shared(backlog, summary.ahead) < (double)limits->max_queue_seconds * NANOSECONDS_PER_SECOND;
 }
 
 /* The first jobs by what is left of them. By insertion: there are few, and qsort of the C library asks the
  * system how much memory it has, which a sealed process may not. */
-static size_t sort_jobs(const struct job_list *jobs, struct entry entries[MAX_SORTED]) {
+static size_t sort_jobs(const struct backlog *backlog, struct entry entries[MAX_SORTED]) {
     size_t count = 0;
-    for (const struct job *job = jobs->first; job != NULL && count < MAX_SORTED; job = job->next) {
-        struct entry entry = {job_remaining_tokens(job), job->body_size};
+    for (const struct job *job = backlog->jobs->first; job != NULL && count < MAX_SORTED; job = job->next) {
+        struct entry entry = {job_remaining_nanoseconds(job, backlog->forecast),
+                              {job->body_size, job->work_bytes}};
         size_t place = count++;
-        for (; place > 0 && entries[place - 1].tokens > entry.tokens; place--)
+        for (; place > 0 && entries[place - 1].nanoseconds > entry.nanoseconds; place--)
             entries[place] = entries[place - 1];
         entries[place] = entry;
     }
     return count;
 }
 
-/* Tokens to be computed until so many jobs are done and their bodies have freed so many bytes; negative when
- * all of them are not enough to free the bytes. */
-static double tokens_until(const struct backlog *backlog, const struct summary *summary, size_t jobs,
-                           uint64_t bytes) {
+static bool covers(const struct shortage *freed, const struct shortage *shortage) {
+    return freed->body_bytes >= shortage->body_bytes && freed->work_bytes >= shortage->work_bytes;
+}
+
+/* One worker's time until so many jobs are done and have freed what is lacking; negative when all of them are
+ * not enough for that. */
+static double nanoseconds_until(const struct backlog *backlog, const struct summary *summary, size_t jobs,
+                                const struct shortage *shortage) {
     struct entry entries[MAX_SORTED];
-    size_t count = sort_jobs(backlog->jobs, entries);
-    double tokens = 0;
-    uint64_t freed = 0;
+    size_t count = sort_jobs(backlog, entries);
+    double nanoseconds = 0;
+    struct shortage freed = {0};
     size_t done = 0;
-    for (; done < count && (done < jobs || freed < bytes); done++) {
-        tokens += entries[done].tokens;
-        freed += entries[done].body_bytes;
+    for (; done < count && (done < jobs || !covers(&freed, shortage)); done++) {
+        nanoseconds += entries[done].nanoseconds;
+        freed.body_bytes += entries[done].frees.body_bytes;
+        freed.work_bytes += entries[done].frees.work_bytes;
     }
-    if (freed < bytes)
+    if (!covers(&freed, shortage))
         return -1;
     if (done < jobs && summary->jobs > 0)
-        tokens += (double)(jobs - done) * summary->tokens / (double)summary->jobs;
-    return tokens;
+        nanoseconds += (double)(jobs - done) * summary->nanoseconds / (double)summary->jobs;
+    return nanoseconds;
 }
 
 /* Forgets the promises whose time has come. */
@@ -108,8 +129,18 @@ static double promised_tokens(const struct admission *admission, size_t count) {
     return tokens;
 }
 
+/* One worker's time until the tokens left and promised are so few that the request's fit beside them. One
+ * that is larger than the whole queue may be gets in when it is empty. */
+static double nanoseconds_of_excess(const struct backlog *backlog, const struct summary *summary,
+                                    double tokens) {
+    double excess = summary->tokens + tokens - (double)backlog->limits->max_queued_tokens;
+    if (excess >= summary->tokens)
+        return summary->nanoseconds;
+    return excess > 0 ? summary->nanoseconds * excess / summary->tokens : 0;
+}
+
 uint64_t admission_promise(struct admission *admission, const struct backlog *backlog, double tokens,
-                           uint64_t bytes_to_free) {
+                           struct shortage shortage) {
     const struct limits *limits = backlog->limits;
     struct summary summary = summarize(backlog, tokens);
     forget(admission, backlog->now);
@@ -117,16 +148,14 @@ uint64_t admission_promise(struct admission *admission, const struct backlog *ba
     size_t promised = admission->promise_count < turn ? admission->promise_count : turn;
     size_t most = (size_t)limits->max_queued_requests;
     size_t jobs = summary.waiting + promised >= most ? summary.waiting + promised - most + 1 : 0;
-    double until = tokens_until(backlog, &summary, jobs, bytes_to_free);
+    double until = nanoseconds_until(backlog, &summary, jobs, &shortage);
     double wait =
-        until < 0 ? nanoseconds(backlog, summary.tokens) + UNKNOWN_BYTES_WAIT : nanoseconds(backlog, until);
+        until < 0 ? shared(backlog, summary.nanoseconds) + UNKNOWN_BYTES_WAIT : shared(backlog, until);
     double ahead = promised_tokens(admission, promised);
     double allowed = (double)limits->max_queue_seconds * NANOSECONDS_PER_SECOND;
-    wait = larger(wait, nanoseconds(backlog, summary.ahead + ahead) - allowed);
-    double excess = summary.tokens + ahead + tokens - (double)limits->max_queued_tokens;
-    /* A request larger than the whole queue may be gets in when it is empty. */
-    wait = larger(wait, nanoseconds(backlog, excess < summary.tokens ? excess : summary.tokens));
-    uint64_t milliseconds = (uint64_t)(wait * MARGIN / 1e6) + MIN_RETRY_MILLISECONDS;
+    wait = larger(wait, shared(backlog, summary.ahead + nanoseconds_of(backlog, ahead)) - allowed);
+    wait = larger(wait, shared(backlog, nanoseconds_of_excess(backlog, &summary, ahead + tokens)));
+    uint64_t milliseconds = bounded(wait * MARGIN) / 1000000 + MIN_RETRY_MILLISECONDS;
     if (admission->promise_count < ADMISSION_PROMISES)
         admission->promises[admission->promise_count++] =
             (struct promise){backlog->now + milliseconds * 1000000, tokens};

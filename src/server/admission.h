@@ -36,15 +36,21 @@ struct backlog {
     uint64_t now; /* clock_nanoseconds() */
 };
 
+/* Memory that a request lacks until jobs that hold some are done. */
+struct shortage {
+    uint64_t body_bytes, work_bytes;
+};
+
 /* Predicted time until all jobs are done. */
 uint64_t backlog_nanoseconds(const struct backlog *backlog);
 
-/* Would a request of so many tokens be taken? One alone always is, however long it runs. */
+/* Would a request of so many tokens be taken, whichever model it is for? One alone always is, however long it
+ * runs. */
 bool admission_has_room(const struct backlog *backlog, double tokens);
 
-/* For a refused request: milliseconds until it will be taken and until the bodies of jobs that are done then
- * have freed bytes_to_free. Remembers the promise. */
+/* For a refused request: milliseconds until it will be taken and until the jobs that are done then have freed
+ * what it lacks. Remembers the promise. */
 uint64_t admission_promise(struct admission *admission, const struct backlog *backlog, double tokens,
-                           uint64_t bytes_to_free);
+                           struct shortage shortage);
 
 #endif

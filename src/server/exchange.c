@@ -24,12 +24,10 @@ static void decide(struct connection *connection, struct api_error *error) {
     connection->reply_decided = true;
 }
 
-/* bytes_to_free: what bodies in flight hold too much for this one. */
 static void decide_overloaded(struct connection *connection, enum shed_reason reason, uint64_t body_bytes,
-                              uint64_t bytes_to_free) {
+                              struct shortage shortage) {
     struct api_error error;
-    uint64_t milliseconds =
-        scheduler_retry_milliseconds(connection->state->scheduler, body_bytes, bytes_to_free);
+    uint64_t milliseconds = scheduler_retry_milliseconds(connection->state->scheduler, body_bytes, shortage);
     connection->state->metrics.shed[reason]++;
     api_refuse(&error, 429, "overloaded",
                "the server has more work than it can finish soon; retry in %" PRIu64 " ms", milliseconds);
@@ -54,15 +52,18 @@ static void set_request_id(struct connection *connection) {
 
 /* --- at the head --- */
 
+static struct shortage lack_of_body_bytes(const struct server_state *state, uint64_t bodies) {
+    return (struct shortage){.body_bytes = bodies - state->limits.max_body_bytes_in_flight};
+}
+
 static void check_room(struct connection *connection) {
     struct server_state *state = connection->state;
     uint64_t content_length = connection->request.content_length;
     uint64_t bodies = state->body_bytes + content_length;
     if (!scheduler_has_room(state->scheduler, content_length))
-        decide_overloaded(connection, SHED_QUEUE, content_length, 0);
+        decide_overloaded(connection, SHED_QUEUE, content_length, (struct shortage){0});
     else if (bodies > state->limits.max_body_bytes_in_flight)
-        decide_overloaded(connection, SHED_BODY_MEMORY, content_length,
-                          bodies - state->limits.max_body_bytes_in_flight);
+        decide_overloaded(connection, SHED_BODY_MEMORY, content_length, lack_of_body_bytes(state, bodies));
 }
 
 /* Is the request for a dialect, to be computed? Otherwise a page or an error answers it. */
@@ -159,7 +160,7 @@ void exchange_count_body(struct connection *connection) {
     if (state->body_bytes <= state->limits.max_body_bytes_in_flight)
         return;
     decide_overloaded(connection, SHED_BODY_MEMORY, connection->counted_body_bytes,
-                      state->body_bytes - state->limits.max_body_bytes_in_flight);
+                      lack_of_body_bytes(state, state->body_bytes));
     connection_send_reply(connection);
 }
 
@@ -204,7 +205,7 @@ static void submit(struct connection *connection) {
     struct api_error error;
     uint64_t timeout;
     if (!scheduler_has_room(state->scheduler, connection->counted_body_bytes)) {
-        decide_overloaded(connection, SHED_QUEUE, connection->counted_body_bytes, 0);
+        decide_overloaded(connection, SHED_QUEUE, connection->counted_body_bytes, (struct shortage){0});
         connection_send_reply(connection);
         return;
     }
@@ -260,19 +261,13 @@ void exchange_timeout(struct connection *connection) {
 
 /* --- the scheduler's side --- */
 
-static void release(struct server_state *state, struct job *job) {
-    state->body_bytes -= job->body_size;
-    job_free(job);
-}
-
 void exchange_cancel(struct connection *connection) {
     struct job *job = connection->job;
     connection->job = NULL;
     if (job == NULL)
         return;
     job->owner = NULL;
-    if (scheduler_cancel(connection->state->scheduler, job))
-        release(connection->state, job);
+    scheduler_cancel(connection->state->scheduler, job);
 }
 
 static void count(struct server_state *state, const struct job *job) {
@@ -303,6 +298,12 @@ static void refuse_huge_reply(struct job *job) {
         buffer_free(&job->reply);
 }
 
+/* What the memory that others hold now leaves too little of, for a job that was refused for want of it. */
+static struct shortage lack_of_work_bytes(const struct memory_budget *budget, const struct job *job) {
+    uint64_t of_all = atomic_load(&budget->used) + job->refused_bytes;
+    return (struct shortage){.work_bytes = of_all > budget->maximum ? of_all - budget->maximum : 0};
+}
+
 void connection_deliver(struct server_state *state, struct job *job) {
     struct connection *connection = job->owner;
     refuse_huge_reply(job);
@@ -322,15 +323,18 @@ void connection_deliver(struct server_state *state, struct job *job) {
         reply->compute_nanoseconds = job->usage.compute_nanoseconds;
         reply->body = job->reply;
         job->reply = (struct buffer){0};
+        if (job->http_status == 429) {
+            memory_claim_release(&job->claim);
+            state->metrics.shed[SHED_BODY_MEMORY]++;
+            reply->retry_after_milliseconds = scheduler_retry_milliseconds(
+                state->scheduler, job->body_size, lack_of_work_bytes(&state->work_budget, job));
+        }
         connection->claim = job->claim;
         job->claim = (struct memory_claim){0};
-        if (job->http_status == 429) {
-            state->metrics.shed[SHED_BODY_MEMORY]++;
-            reply->retry_after_milliseconds = scheduler_retry_milliseconds(state->scheduler, 0, 0);
-        }
         state->metrics.deadline_exceeded += job->http_status == 504 ? 1 : 0;
     }
-    release(state, job);
+    state->body_bytes -= job->body_size;
+    job_free(job);
     if (connection == NULL)
         return;
     connection_send_reply(connection);

@@ -44,3 +44,7 @@ bool job_is_ended(const struct job *job) {
 double job_remaining_tokens(const struct job *job) {
     return job->unprepared_tokens + (double)(job->ready_tokens + job->batched_tokens);
 }
+
+double job_remaining_nanoseconds(const struct job *job, const struct forecast *forecast) {
+    return job_remaining_tokens(job) * forecast_nanoseconds_per_token(forecast, job->model);
+}

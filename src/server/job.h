@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "engine/request.h"
 #include "server/dialect.h"
+#include "server/forecast.h"
 #include "server/memory_budget.h"
 #include "server/recall.h"
 
@@ -26,6 +27,16 @@ enum job_phase {
     JOB_PREPARED,
     JOB_REPLYING,
     JOB_FINISHED,
+};
+
+/* What its tokens were expected to be, which what they turned out to be so far corrects. */
+struct expectation {
+    struct forecast_ratio of_texts; /* at the time when it was read */
+    double tokens;                  /* of all texts */
+    double prepared;                /* of what has been tokenized so far */
+    double whole;                   /* of the texts before the one of the number `texts` */
+    size_t texts;
+    uint64_t text_bytes; /* of the texts, each with its query */
 };
 
 struct job {
@@ -52,7 +63,8 @@ struct job {
     size_t query_worker;
     unsigned batches;            /* that hold sequences of it */
     uint64_t visited_slice;      /* the last slice it was considered for */
-    double estimated_tokens;     /* of all texts */
+    size_t model;                /* its number; FORECAST_ANY_MODEL until the body is read */
+    uint64_t work_bytes;         /* of memory claimed, beside the body */
     double unprepared_tokens;    /* estimated: of texts (or of the body) that are not tokenized yet */
     uint64_t ready_tokens;       /* of request.ready */
     uint64_t batched_tokens;     /* in batches */
@@ -65,8 +77,9 @@ struct job {
     struct request request;
     struct recall recall;           /* what is known from earlier requests */
     struct sequence_queue prepared; /* on its way to request.ready */
-    uint64_t text_bytes;            /* of the texts, each with its query */
     uint64_t prepared_tokens;       /* so far */
+    struct expectation expectation;
+    uint64_t refused_bytes; /* of memory, that there was no room for */
 
     /* Read after scheduler_take_finished. */
     int http_status;
@@ -91,5 +104,8 @@ bool job_is_ended(const struct job *job);
 
 /* Tokens still to be computed, those in batches included. */
 double job_remaining_tokens(const struct job *job);
+
+/* One worker's time for them, estimated. */
+double job_remaining_nanoseconds(const struct job *job, const struct forecast *forecast);
 
 #endif

@@ -19,6 +19,13 @@ static const char *const size_names[HISTOGRAM_BOUNDS] = {"1",     "2",     "5", 
 static const uint64_t size_bounds[HISTOGRAM_BOUNDS] = {1,   2,    5,    10,   20,    50,    100,   200,
                                                        500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 
+/* Finest where slices should be: full ones have 512 tokens, or as many as the model's longest sequence. */
+static const char *const slice_names[HISTOGRAM_BOUNDS] = {"16",   "32",   "64",   "96",   "128", "192",
+                                                          "256",  "320",  "384",  "448",  "512", "1024",
+                                                          "2048", "4096", "8192", "16384"};
+static const uint64_t slice_bounds[HISTOGRAM_BOUNDS] = {16,  32,  64,  96,   128,  192,  256,  320,
+                                                        384, 448, 512, 1024, 2048, 4096, 8192, 16384};
+
 /* 499: the client had gone before the reply was ready. The last one stands for all others. */
 static const int statuses[METRICS_STATUSES] = {200, 400, 401, 404, 405, 408, 413, 414, 415, 417, 422,
                                                424, 429, 431, 499, 500, 501, 503, 504, 505, 0};
@@ -60,6 +67,10 @@ void histogram_add(struct histogram *histogram, uint64_t nanoseconds) {
 
 void histogram_add_size(struct histogram *histogram, uint64_t size) {
     add(histogram, size_bounds, size);
+}
+
+void histogram_add_slice_tokens(struct histogram *histogram, uint64_t tokens) {
+    add(histogram, slice_bounds, tokens);
 }
 
 void metrics_count_request(struct metrics *metrics, size_t route, int status, uint64_t nanoseconds) {
@@ -106,7 +117,11 @@ static enum status write_requests(const struct metrics *metrics, struct buffer *
 enum unit {
     NANOSECONDS,
     ONE,
+    SLICE_TOKENS,
 };
+
+static const char *const *const bound_names_of[] = {
+    [NANOSECONDS] = duration_names, [ONE] = size_names, [SLICE_TOKENS] = slice_names};
 
 static bool has_values(const struct histogram *histogram) {
     uint64_t any = 0;
@@ -118,7 +133,7 @@ static bool has_values(const struct histogram *histogram) {
 /* labels is empty or ends in a comma: `route="/livez",`. */
 static enum status write_histogram(const struct histogram *histogram, enum unit unit, const char *name,
                                    const char *labels, struct buffer *text) {
-    const char *const *bound_names = unit == NANOSECONDS ? duration_names : size_names;
+    const char *const *bound_names = bound_names_of[unit];
     uint64_t count = 0;
     enum status status = STATUS_OK;
     for (size_t i = 0; i <= HISTOGRAM_BOUNDS && status == STATUS_OK; i++) {
@@ -150,14 +165,14 @@ static enum status write_durations(const struct metrics *metrics, struct buffer 
     return status;
 }
 
-struct request_histogram {
+struct named_histogram {
     const struct histogram *histogram;
     enum unit unit;
     const char *name, *help;
 };
 
-static enum status write_request_histograms(const struct metrics *metrics, struct buffer *text) {
-    const struct request_histogram histograms[] = {
+static enum status write_histograms(const struct metrics *metrics, struct buffer *text) {
+    const struct named_histogram histograms[] = {
         {&metrics->queue, NANOSECONDS, "rescoldo_request_queue_seconds",
          "From the whole request to its start."},
         {&metrics->tokenize, NANOSECONDS, "rescoldo_request_tokenize_seconds", "Tokenizing of a request."},
@@ -165,10 +180,14 @@ static enum status write_request_histograms(const struct metrics *metrics, struc
         {&metrics->request_texts, ONE, "rescoldo_request_texts", "Passages or texts of a request."},
         {&metrics->request_tokens, ONE, "rescoldo_request_tokens",
          "Tokens of a request, special tokens included."},
+        {&metrics->slices.tokens, SLICE_TOKENS, "rescoldo_slice_tokens",
+         "Tokens of a slice, the batch that a compute worker runs at once."},
+        {&metrics->slices.requests, ONE, "rescoldo_slice_requests", "Requests that share a slice."},
+        {&metrics->slices.duration, NANOSECONDS, "rescoldo_slice_seconds", "Forward pass of a slice."},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof histograms / sizeof histograms[0] && status == STATUS_OK; i++) {
-        const struct request_histogram *entry = &histograms[i];
+        const struct named_histogram *entry = &histograms[i];
         status = metrics_write_family(text, entry->name, "histogram", entry->help);
         if (status == STATUS_OK)
             status = write_histogram(entry->histogram, entry->unit, entry->name, "", text);
@@ -228,7 +247,7 @@ enum status metrics_write(const struct metrics *metrics, struct buffer *text) {
     if (status == STATUS_OK)
         status = write_durations(metrics, text);
     if (status == STATUS_OK)
-        status = write_request_histograms(metrics, text);
+        status = write_histograms(metrics, text);
     if (status == STATUS_OK)
         status = write_parse_errors(metrics, text);
     if (status == STATUS_OK)

@@ -1,4 +1,5 @@
-/* Counters and histograms in Prometheus' text format, version 0.0.4. Used by the I/O thread alone. */
+/* Counters and histograms in Prometheus' text format, version 0.0.4. What is in struct metrics
+ * is used by the I/O thread alone. */
 #ifndef RESCOLDO_SERVER_METRICS_H
 #define RESCOLDO_SERVER_METRICS_H
 
@@ -19,6 +20,11 @@ struct histogram {
     uint64_t sum;                          /* of nanoseconds, or of sizes */
 };
 
+/* Of the slices that compute workers have run. */
+struct slice_histograms {
+    struct histogram tokens, requests, duration;
+};
+
 enum shed_reason {
     SHED_QUEUE,       /* too many requests or too long a wait */
     SHED_BODY_MEMORY, /* too many bytes of bodies in flight */
@@ -30,6 +36,7 @@ struct metrics {
     struct histogram request_duration[METRICS_MAX_ROUTES];
     struct histogram queue, tokenize, compute;
     struct histogram request_texts, request_tokens; /* of sizes */
+    struct slice_histograms slices;                 /* as the scheduler has told last */
     uint64_t parse_errors[PARSE_ERROR_KINDS];
     uint64_t unauthorized;
     uint64_t shed[SHED_REASONS];
@@ -40,9 +47,10 @@ struct metrics {
     uint64_t received_bytes, sent_bytes;
 };
 
-/* A histogram is of durations or of sizes, from 1 to 100000. */
+/* A histogram is of durations, of sizes from 1 to 100000, or of the tokens of slices. */
 void histogram_add(struct histogram *histogram, uint64_t nanoseconds);
 void histogram_add_size(struct histogram *histogram, uint64_t size);
+void histogram_add_slice_tokens(struct histogram *histogram, uint64_t tokens);
 
 /* route is an index into the router's table, at most route_count (which stands for paths that do not exist).
  */

@@ -19,18 +19,19 @@ static uint64_t dropped_lines(const struct server_state *state) {
     return dropped;
 }
 
-static enum status write_values(struct server_state *state, struct buffer *text) {
-    struct scheduler_load load = scheduler_load(state->scheduler);
+static enum status write_values(const struct server_state *state, const struct scheduler_load *load,
+                                struct buffer *text) {
     struct process_statistics statistics = process_statistics_read(state->statistics_descriptor);
     const struct value values[] = {
         {"rescoldo_ready", "gauge", "1 when requests are taken, 0 while draining.", state->draining ? 0 : 1},
-        {"rescoldo_queue_requests", "gauge", "Requests that wait for compute.", (double)load.queued_requests},
+        {"rescoldo_queue_requests", "gauge", "Requests that wait for compute.",
+         (double)load->queued_requests},
         {"rescoldo_queue_tokens", "gauge", "Tokens to be computed, estimated where not yet known.",
-         (double)load.queued_tokens},
-        {"rescoldo_compute_threads", "gauge", "Compute workers.", (double)load.workers},
-        {"rescoldo_running_requests", "gauge", "Requests being computed.", (double)load.running_requests},
+         (double)load->queued_tokens},
+        {"rescoldo_compute_threads", "gauge", "Compute workers.", (double)load->workers},
+        {"rescoldo_running_requests", "gauge", "Requests being computed.", (double)load->running_requests},
         {"rescoldo_predicted_wait_seconds", "gauge", "Predicted time until all queued requests are done.",
-         (double)load.predicted_nanoseconds / 1e9},
+         (double)load->predicted_nanoseconds / 1e9},
         {"rescoldo_bodies_in_flight_bytes", "gauge", "Bytes of request bodies held.",
          (double)state->body_bytes},
         {"rescoldo_model_bytes", "gauge", "Size of the model's file.",
@@ -124,11 +125,13 @@ static enum status write_sandbox(const struct sandbox_report *report, struct buf
 void page_metrics(struct server_state *state, struct reply *reply) {
     reply->status = 200;
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    struct scheduler_load load = scheduler_load(state->scheduler);
+    state->metrics.slices = load.slices;
     enum status status = write_labelled(state, &reply->body);
     if (status == STATUS_OK)
         status = write_sandbox(&state->sandbox, &reply->body);
     if (status == STATUS_OK)
-        status = write_values(state, &reply->body);
+        status = write_values(state, &load, &reply->body);
     if (status == STATUS_OK)
         status = write_connections(state, &reply->body);
     if (status == STATUS_OK)

@@ -14,6 +14,7 @@
 static int claim(struct job *job, uint64_t bytes, struct api_error *error) {
     if (memory_claim_add(&job->claim, bytes))
         return 0;
+    job->refused_bytes = job->claim.bytes + bytes;
     uint64_t maximum = job->claim.budget->maximum;
     if (job->claim.bytes + bytes > maximum)
         return api_refuse(error, 413, "request_too_large",
@@ -86,27 +87,72 @@ bool preparation_read(const struct service *service, struct job *job, struct api
     return good;
 }
 
-double preparation_estimate(const struct forecast *forecast, struct job *job) {
-    const struct request *request = &job->request;
-    double tokens = 0;
-    if (job->dialect->kind == WORK_OTHER)
-        return 0;
-    uint64_t beside = job->dialect->kind == WORK_RERANK ? request->input.query.size : 0;
-    uint32_t most = request->options.windows ? UINT32_MAX : request->max_length;
-    for (size_t i = 0; i < request->input.text_count; i++)
-        tokens += forecast_text_tokens(forecast, beside + request->input.texts[i].size, most);
-    job->text_bytes = beside * request->input.text_count;
-    for (size_t i = 0; i < request->input.text_count; i++)
-        job->text_bytes += request->input.texts[i].size;
-    return tokens;
+/* --- how much it is --- */
+
+static uint64_t bytes_beside(const struct job *job) {
+    return job->dialect->kind == WORK_RERANK ? job->request.input.query.size : 0;
 }
+
+static double expected_tokens(const struct job *job, size_t text) {
+    const struct request *request = &job->request;
+    uint32_t most = request->options.windows ? UINT32_MAX : request->max_length;
+    uint64_t bytes = bytes_beside(job) + request->input.texts[text].size;
+    return forecast_text_tokens(&job->expectation.of_texts, bytes, most);
+}
+
+void preparation_expect(const struct forecast_ratio *of_texts, struct job *job) {
+    struct expectation *expectation = &job->expectation;
+    *expectation = (struct expectation){.of_texts = *of_texts};
+    for (size_t i = 0; i < job->request.input.text_count; i++) {
+        expectation->tokens += expected_tokens(job, i);
+        expectation->text_bytes += bytes_beside(job) + job->request.input.texts[i].size;
+    }
+}
+
+/* A text of which not all windows are made counts by those that are. */
+static void compare_with_expectation(struct job *job) {
+    struct expectation *expectation = &job->expectation;
+    const struct request *request = &job->request;
+    const struct request_text *text = &request->text;
+    bool pending = text->next < text->end;
+    size_t whole = pending ? request->next_text - 1 : request->next_text;
+    while (expectation->texts < whole)
+        expectation->whole += expected_tokens(job, expectation->texts++);
+    expectation->prepared = expectation->whole;
+    if (pending)
+        expectation->prepared += expected_tokens(job, whole) * (double)text->next / (double)text->end;
+}
+
+double preparation_tokens_left(const struct job *job) {
+    const struct expectation *expectation = &job->expectation;
+    double left = expectation->tokens - expectation->prepared;
+    double correction = expectation->prepared > 0 ? (double)job->prepared_tokens / expectation->prepared : 1;
+    return left > 0 ? left * correction : 0;
+}
+
+bool preparation_is_telling(const struct job *job) {
+    return job->request.usage.cached_tokens == 0 && work_truncated_texts(&job->work) == 0;
+}
+
+/* --- tokens --- */
 
 bool preparation_tokenize(struct job *job, size_t enough_tokens, struct api_error *error) {
     struct error failure;
     size_t before = sequence_queue_tokens(&job->prepared);
     enum status status = request_prepare(&job->request, enough_tokens, &failure);
     job->prepared_tokens += sequence_queue_tokens(&job->prepared) - before;
-    return status == STATUS_OK || api_refuse_failure(error, &failure) == 0;
+    if (status != STATUS_OK)
+        return api_refuse_failure(error, &failure) == 0;
+    compare_with_expectation(job);
+    return true;
+}
+
+/* --- the reply --- */
+
+/* Nobody reads it. */
+static void reply_cancelled(struct job *job) {
+    job->http_status = 499;
+    job->error_code = "cancelled";
 }
 
 static void reply_error(struct job *job) {
@@ -138,10 +184,13 @@ static void reply_results(struct job *job) {
 }
 
 void preparation_reply(struct job *job) {
-    if (job->failed)
+    if (atomic_load(&job->cancel))
+        reply_cancelled(job);
+    else if (job->failed)
         reply_error(job);
     else
         reply_results(job);
+    buffer_free(&job->body);
     work_free(&job->work);
     request_free(&job->request);
     recall_free(&job->recall);

@@ -5,12 +5,13 @@
  * SESSION_DEFAULT_BATCH_TOKENS tokens (one sequence where that alone is longer), without padding, of as many
  * jobs as fit.
  *
- * Order: shortest remaining work first (Schrage 1968: no other order has a shorter mean time in the system),
- * equal ones in order of arrival. So a request of one passage waits for the slice that runs, and not for the
- * thousand passages behind it; and of equal requests each is finished before the next begins, which sharing
- * the time among them would not do. What it would starve, a large request under a steady stream of small
- * ones, is kept going: when the oldest job has had nothing of three slices, the fourth begins with it, so
- * that it gets at least a quarter of the time. Every job is the oldest one at last.
+ * Order: shortest remaining work first, by predicted time, since models differ in speed (Schrage 1968: no
+ * other order has a shorter mean time in the system), equal ones in order of arrival. So a request of one
+ * passage waits for the slice that runs, and not for the thousand passages behind it; and of equal requests
+ * each is finished before the next begins, which sharing the time among them would not do. What it would
+ * starve, a large request under a steady stream of small ones, is kept going: when the oldest job has had
+ * nothing of three slices, the fourth begins with it, so that it gets at least a quarter of the time. Every
+ * job is the oldest one at last.
  *
  * Texts are tokenized only a few slices ahead, which bounds the memory of a request whatever its size. Cancel
  * and deadline are looked at before each slice.
@@ -23,7 +24,9 @@
 #include "base/compiler.h"
 #include "base/status.h"
 #include "engine/session_set.h"
+#include "server/admission.h"
 #include "server/job.h"
+#include "server/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,20 +49,19 @@ MUST_CHECK enum status scheduler_start(const struct scheduler_options *options, 
 /* Would a request with a body of so many bytes be taken now? */
 bool scheduler_has_room(struct scheduler *scheduler, uint64_t body_bytes);
 
-/* For one that is not: the time after which it will be. bytes_to_free: of bodies, before there is memory for
- * it. */
+/* For one that is not: the time after which it will be. */
 uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, uint64_t body_bytes,
-                                      uint64_t bytes_to_free);
+                                      struct shortage shortage);
 
-/* Queues the job, which then belongs to the scheduler until it is taken or cancelled. */
+/* Queues the job, which then belongs to the scheduler until it is taken. */
 void scheduler_submit(struct scheduler *scheduler, struct job *job);
 
 /* The finished jobs, oldest first, linked by next; NULL when there are none. The caller frees them. */
 struct job *scheduler_take_finished(struct scheduler *scheduler);
 
-/* True when no thread was at the job: it is then the caller's again. False: it will be finished when its
- * slice or its step of preparation ends, with status 499 unless its reply was being written already. */
-bool scheduler_cancel(struct scheduler *scheduler, struct job *job);
+/* Does no more for the job than what a thread is at. It will be finished soon, by a preparation thread, since
+ * it may take long to free; with status 499 unless its reply was being written already. */
+void scheduler_cancel(struct scheduler *scheduler, struct job *job);
 
 struct scheduler_load {
     uint64_t queued_requests;       /* of which nothing has been computed */
@@ -68,6 +70,7 @@ struct scheduler_load {
     uint64_t predicted_nanoseconds; /* until all of them are done */
     size_t workers;
     bool stuck; /* a slice runs much too long: the worker hangs */
+    struct slice_histograms slices;
 };
 
 struct scheduler_load scheduler_load(struct scheduler *scheduler);

@@ -6,7 +6,7 @@
 #define OLDEST_EVERY 4u
 
 static struct session *session_of(const struct slice *slice, const struct job *job) {
-    return slice->sessions->sessions[job->service - job->service->all];
+    return slice->sessions->sessions[job->model];
 }
 
 static bool can_run(const struct job *job, const struct slice *slice, uint64_t number) {
@@ -23,11 +23,12 @@ static struct job *oldest(const struct job_list *jobs, const struct slice *slice
 }
 
 /* Of equal ones the older. */
-static struct job *shortest(const struct job_list *jobs, const struct slice *slice, uint64_t number) {
+static struct job *shortest(const struct job_list *jobs, const struct slice *slice, uint64_t number,
+                            const struct forecast *forecast) {
     struct job *best = NULL;
     for (struct job *job = jobs->first; job != NULL; job = job->next) {
-        if (can_run(job, slice, number) &&
-            (best == NULL || job_remaining_tokens(job) < job_remaining_tokens(best)))
+        if (can_run(job, slice, number) && (best == NULL || job_remaining_nanoseconds(job, forecast) <
+                                                                job_remaining_nanoseconds(best, forecast)))
             best = job;
     }
     return best;
@@ -68,17 +69,18 @@ static bool has_share(const struct slice *slice, const struct job *job) {
     return i < slice->share_count;
 }
 
-void slice_fill(struct slice *slice, struct slice_order *order, const struct job_list *jobs) {
+void slice_fill(struct slice *slice, struct slice_order *order, const struct job_list *jobs,
+                const struct forecast *forecast) {
     slice->session = NULL;
     slice->share_count = 0;
     uint64_t number = ++order->slices;
     const struct job *first = oldest(jobs, slice, number);
     struct job *job = order->without_oldest + 1 >= OLDEST_EVERY ? oldest(jobs, slice, number)
-                                                                : shortest(jobs, slice, number);
+                                                                : shortest(jobs, slice, number, forecast);
     while (job != NULL && slice->share_count < SLICE_MAX_JOBS) {
         job->visited_slice = number;
         add(slice, job);
-        job = shortest(jobs, slice, number);
+        job = shortest(jobs, slice, number, forecast);
     }
     order->without_oldest = first == NULL || has_share(slice, first) ? 0 : order->without_oldest + 1;
 }

@@ -33,7 +33,8 @@ struct slice_order {
 
 /* Chooses a session and fills its batch from the jobs of its model; they are in order of submission.
  * share_count is 0 when there is nothing to run. */
-void slice_fill(struct slice *slice, struct slice_order *order, const struct job_list *jobs);
+void slice_fill(struct slice *slice, struct slice_order *order, const struct job_list *jobs,
+                const struct forecast *forecast);
 
 /* After the run: hands the outputs to the jobs (or throws them away after a failure), whose batches it no
  * longer is. The shares stay for the caller to go through. */

@@ -68,6 +68,21 @@ def test_connections_by_state(embedder):
     assert len(states) == 7
 
 
+def test_slices_are_counted_by_their_tokens(embedder):
+    """Eight texts of 100 tokens, 102 with their special ones, fill slices of at most 512: five fit, and the rest."""
+    before = embedder.metrics()
+    assert embedder.post("/v1/embeddings", {"input": ["word " * 100] * 8})[0] == 200
+    after = embedder.metrics()
+    grown = {name: after[name] - before.get(name, 0) for name in after if name.startswith("rescoldo_slice_")}
+    assert grown["rescoldo_slice_tokens_sum"] == 8 * 102
+    slices = grown["rescoldo_slice_tokens_count"]
+    assert slices == grown["rescoldo_slice_requests_count"] == grown["rescoldo_slice_seconds_count"] >= 2
+    assert grown["rescoldo_slice_requests_sum"] == slices
+    assert grown['rescoldo_slice_tokens_bucket{le="512"}'] == grown['rescoldo_slice_tokens_bucket{le="+Inf"}'] == slices
+    assert grown['rescoldo_slice_tokens_bucket{le="96"}'] == 0
+    assert grown["rescoldo_slice_seconds_sum"] > 0
+
+
 def test_parse_errors_have_their_kind(embedder):
     """tests/unit says which requests are refused as what; here, that each kind is counted under its own name."""
     kinds = {

@@ -7,7 +7,9 @@ import concurrent.futures
 import subprocess
 
 import pytest
+from raw_http import RawConnection, post
 from running_server import RunningServer
+from test_server_overload import ENDLESS, PATIENT, in_work, running, wait_until
 
 EMBEDDER = "all-MiniLM-L6-v2"
 QUERY = "What is the capital of France?"
@@ -77,6 +79,33 @@ def test_models_side_by_side_in_one_memory_change_no_bit(both):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda call: (call, numbers(call(both))), calls))
     assert all(reply == expected[call] for call, reply in replies)
+
+
+@pytest.fixture(scope="module")
+def unequal(rescoldo, cross_encoder_ember, slow_ember, tmp_path_factory):
+    ember = tmp_path_factory.mktemp("unequal") / "unequal.ember"
+    sources = ("--model", cross_encoder_ember.with_suffix(""), "--model", slow_ember.with_suffix(""))
+    names = ("--name", "light", "--name", "heavy")
+    subprocess.run([rescoldo, "bake", "--quiet", *sources, *names, "--output", ember], check=True, capture_output=True)
+    with RunningServer(rescoldo, ember, *PATIENT) as server:
+        yield server
+
+
+def test_a_light_model_makes_no_promises_for_a_heavy_one(unequal):
+    def seconds_per_token():
+        metrics = unequal.metrics()
+        return metrics["rescoldo_predicted_wait_seconds"] / metrics["rescoldo_queue_tokens"]
+
+    with RawConnection(unequal) as connection:
+        connection.send(post("/v1/rerank", {"model": "heavy", **ENDLESS}))
+        wait_until(lambda: running(unequal) == 1)
+        for _ in range(12):
+            rerank(unequal, "light")
+        after_light = seconds_per_token()
+        for _ in range(12):
+            rerank(unequal, "heavy")
+        assert after_light > seconds_per_token() / 5  # the one costs thirty times the other
+    wait_until(lambda: in_work(unequal) == 0)
 
 
 def test_the_working_memory_is_that_of_the_larger_model(both, embedder):

@@ -103,6 +103,25 @@ def test_a_long_queue_refuses_too(start, slow_ember):
     assert server.post("/v1/rerank", SHORT)[0] == 200
 
 
+def test_what_is_left_of_a_request_is_judged_by_what_it_has_had(start, slow_ember):
+    """Two bytes a token: twice as many tokens as a server expects that has read nothing yet."""
+    server = start(*PATIENT, ember=slow_ember)
+    with begin_endless(server):
+        texts, tokens = len(ENDLESS["documents"]), 500
+        assert server.metrics()["rescoldo_queue_tokens"] == pytest.approx(texts * tokens, rel=0.05)
+
+
+def test_memory_that_a_long_request_holds_is_not_promised_sooner(start, slow_ember):
+    server = start("--max-work-bytes-in-flight", "700000", *PATIENT, ember=slow_ember)
+    half = {"query": "q", "documents": ["a"] * 500}
+    assert server.post("/v1/rerank", half)[0] == 200
+    with begin_endless(server):
+        status, headers, _ = server.post("/v1/rerank", half)
+        seconds = server.metrics()["rescoldo_predicted_wait_seconds"]
+    assert status == 429
+    assert int(headers["retry-after-ms"]) > 1000 * seconds / 2
+
+
 def test_queued_tokens_are_bounded(start, slow_ember):
     server = start("--max-queued-tokens", "1000", ember=slow_ember)
     with begin_endless(server):  # one alone is always taken

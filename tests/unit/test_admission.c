@@ -6,6 +6,8 @@
 
 #define JOBS 5u
 
+static const struct shortage nothing = {0};
+
 struct fixture {
     struct job jobs[JOBS];
     struct job_list list;
@@ -15,12 +17,12 @@ struct fixture {
     struct backlog backlog;
 };
 
-/* `count` jobs of so many tokens each, one microsecond a token. */
+/* `count` jobs of so many tokens each, one microsecond a token, of a model beside which there is a second. */
 static void fill(struct fixture *fixture, size_t count, double tokens) {
     memset(fixture, 0, sizeof *fixture);
     limits_set_defaults(&fixture->limits);
-    forecast_init(&fixture->forecast);
-    forecast_learn_slice(&fixture->forecast, 1000, 1000000);
+    forecast_init(&fixture->forecast, 2);
+    forecast_learn_slice(&fixture->forecast, 0, 1000, 1000000);
     for (size_t i = 0; i < count; i++) {
         fixture->jobs[i].unprepared_tokens = tokens;
         fixture->jobs[i].body_size = 100;
@@ -33,24 +35,54 @@ static void fill(struct fixture *fixture, size_t count, double tokens) {
 static void a_stalled_slice_moves_nothing(void **state) {
     (void)state;
     struct forecast forecast;
-    forecast_init(&forecast);
-    assert_true(forecast.nanoseconds_per_token == 0);
+    forecast_init(&forecast, 1);
+    assert_true(forecast_nanoseconds_per_token(&forecast, 0) == 0);
     for (size_t i = 0; i < 5; i++)
-        forecast_learn_slice(&forecast, 500, 500000);
-    forecast_learn_slice(&forecast, 500, 5000000000u);
-    forecast_learn_slice(&forecast, 2, 5000000000u); /* too small to teach */
-    assert_true(forecast.nanoseconds_per_token == 1000);
+        forecast_learn_slice(&forecast, 0, 500, 500000);
+    forecast_learn_slice(&forecast, 0, 500, 5000000000u);
+    forecast_learn_slice(&forecast, 0, 2, 5000000000u); /* too small to teach */
+    assert_true(forecast_nanoseconds_per_token(&forecast, 0) == 1000);
+}
+
+static void each_model_has_its_speed(void **state) {
+    (void)state;
+    struct forecast forecast;
+    forecast_init(&forecast, 2);
+    forecast_begin(&forecast, 0, 10, 10000);
+    forecast_begin(&forecast, 1, 10, 300000);
+    for (size_t i = 0; i < 2000; i++)
+        forecast_learn_slice(&forecast, 0, 500, 500000);
+    assert_true(forecast_nanoseconds_per_token(&forecast, 0) == 1000);
+    assert_true(forecast_nanoseconds_per_token(&forecast, 1) == 30000);
+    /* Nearly all of late was the first one's. */
+    double any = forecast_nanoseconds_per_token(&forecast, FORECAST_ANY_MODEL);
+    assert_true(any > 999 && any < 1100);
+    for (size_t i = 0; i < 2000; i++)
+        forecast_learn_slice(&forecast, i % 2, 500, i % 2 == 0 ? 500000 : 15000000);
+    any = forecast_nanoseconds_per_token(&forecast, FORECAST_ANY_MODEL);
+    assert_true(any > 14000 && any < 17000);
+    struct job light = {.model = 0, .unprepared_tokens = 300};
+    struct job heavy = {.model = 1, .ready_tokens = 20};
+    assert_true(job_remaining_nanoseconds(&light, &forecast) == 300000);
+    assert_true(job_remaining_nanoseconds(&heavy, &forecast) == 600000);
 }
 
 static void bodies_teach_tokens_per_byte(void **state) {
     (void)state;
     struct forecast forecast;
-    forecast_init(&forecast);
-    for (size_t i = 0; i < 1000; i++)
-        forecast_learn_request(&forecast, 10000, 8000, 1000);
+    forecast_init(&forecast, 1);
+    for (size_t i = 0; i < 1000; i++) {
+        forecast_learn_body(&forecast, 10000, 1000);
+        forecast_learn_texts(&forecast, 10, 8000, 1030);
+    }
     double body = forecast_body_tokens(&forecast, 10000);
     assert_true(body > 990 && body < 1010);
-    assert_true(forecast_text_tokens(&forecast, 80000, 512) == 512);
+    assert_true(forecast_text_tokens(&forecast.of_texts, 80000, 512) == 512);
+    double text = forecast_text_tokens(&forecast.of_texts, 800, 512);
+    assert_true(text > 102 && text < 104); /* three of them special, which bytes do not make */
+    for (size_t i = 0; i < 1000; i++)
+        forecast_learn_texts(&forecast, 10000, 0, 30000);
+    assert_true(forecast_text_tokens(&forecast.of_texts, 800, 512) == text);
 }
 
 static void what_does_not_go_before_does_not_refuse(void **state) {
@@ -76,34 +108,73 @@ static void promises_follow_one_another(void **state) {
     assert_false(admission_has_room(&fixture.backlog, 1e6));
     uint64_t before = 0;
     for (size_t i = 1; i <= 3; i++) {
-        uint64_t milliseconds = admission_promise(&fixture.admission, &fixture.backlog, 1e6, 0);
+        uint64_t milliseconds = admission_promise(&fixture.admission, &fixture.backlog, 1e6, nothing);
         assert_true(milliseconds >= 1000 * i && milliseconds < 1000 * i * 12 / 10 + 100);
         assert_true(milliseconds > before);
         before = milliseconds;
     }
     /* Their time has come: they are forgotten. */
     fixture.backlog.now = 3600 * (uint64_t)1000000000;
-    uint64_t later = admission_promise(&fixture.admission, &fixture.backlog, 1e6, 0);
+    uint64_t later = admission_promise(&fixture.admission, &fixture.backlog, 1e6, nothing);
     assert_true(later < 1300);
 }
 
-static void bodies_are_waited_for(void **state) {
+static uint64_t promise(struct fixture *fixture, struct shortage shortage) {
+    return admission_promise(&fixture->admission, &fixture->backlog, 1, shortage);
+}
+
+static void memory_is_waited_for(void **state) {
     (void)state;
     struct fixture fixture;
     fill(&fixture, 4, 1e6);
-    uint64_t two = admission_promise(&fixture.admission, &fixture.backlog, 1, 150);
+    for (size_t i = 0; i < 4; i++)
+        fixture.jobs[i].work_bytes = 1000 * i;
+    uint64_t two = promise(&fixture, (struct shortage){.body_bytes = 150});
     assert_true(two >= 2000 && two < 2400);
-    uint64_t more = admission_promise(&fixture.admission, &fixture.backlog, 1, 1000);
-    assert_true(more >= 4000);
+    uint64_t three = promise(&fixture, (struct shortage){.body_bytes = 150, .work_bytes = 2500});
+    assert_true(three >= 3000 && three < 3500);
+    /* More than the jobs hold. */
+    assert_true(promise(&fixture, (struct shortage){.body_bytes = 1000}) >= 4000);
+    assert_true(promise(&fixture, (struct shortage){.work_bytes = 6001}) >= 4000);
+}
+
+/* What goes before whom, and for how long, is a matter of time and not of tokens. */
+static void a_heavy_model_holds_up_a_light_one(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fill(&fixture, 1, 1e6);
+    fixture.jobs[0].model = 1;
+    forecast_learn_slice(&fixture.forecast, 1, 64, 64 * 70 * (uint64_t)1000); /* 70 s in all */
+    assert_true(backlog_nanoseconds(&fixture.backlog) == 70 * (uint64_t)1000000000);
+    assert_true(admission_has_room(&fixture.backlog, 1e6));
+    assert_false(admission_has_room(&fixture.backlog, 20e6));
+    fixture.limits.max_queued_requests = 1;
+    job_list_append(&fixture.list, &fixture.jobs[1]);
+    fixture.jobs[1].unprepared_tokens = 2e6; /* of the light one: done after 2 s */
+    assert_false(admission_has_room(&fixture.backlog, 1e6));
+    uint64_t milliseconds = promise(&fixture, nothing);
+    assert_true(milliseconds >= 2000 && milliseconds < 2400);
+}
+
+static void times_beyond_all_bounds_are_bounded(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fill(&fixture, 2, 1e30);
+    assert_true(backlog_nanoseconds(&fixture.backlog) == (uint64_t)1e16);
+    assert_true(admission_promise(&fixture.admission, &fixture.backlog, 1e30, nothing) ==
+                (uint64_t)1e10 + 50);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stalled_slice_moves_nothing),
+        cmocka_unit_test(each_model_has_its_speed),
         cmocka_unit_test(bodies_teach_tokens_per_byte),
         cmocka_unit_test(what_does_not_go_before_does_not_refuse),
         cmocka_unit_test(promises_follow_one_another),
-        cmocka_unit_test(bodies_are_waited_for),
+        cmocka_unit_test(memory_is_waited_for),
+        cmocka_unit_test(a_heavy_model_holds_up_a_light_one),
+        cmocka_unit_test(times_beyond_all_bounds_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
