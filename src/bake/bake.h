@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BAKE_MAX_NOTES 8
+#define BAKE_MAX_NOTES 10
 
 #define BAKE_MAX_MODELS MODEL_MAX_PER_EMBER
 

@@ -141,7 +141,18 @@ static enum status add_side_file(struct source *source, const char *folder, cons
     return status;
 }
 
-static enum status check_tokenizer(const struct source *source, const struct tokenizer_description *tokenizer,
+static void add_note(struct source *source, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void add_note(struct source *source, const char *format, ...) {
+    if (source->note_count == SOURCE_MAX_NOTES)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(source->notes[source->note_count++], sizeof source->notes[0], format, arguments);
+    va_end(arguments);
+}
+
+static enum status check_tokenizer(struct source *source, const struct tokenizer_description *tokenizer,
                                    struct error *error) {
     const struct model_shape *shape = &source->huggingface.description.shape;
     uint32_t largest = tokenizer->piece_count == 0 ? 0 : tokenizer->piece_count - 1;
@@ -153,6 +164,10 @@ static enum status check_tokenizer(const struct source *source, const struct tok
         return error_set(error, STATUS_INVALID_DATA,
                          "%s: the tokenizer has ids up to %u, but the model has a vocab_size of %u",
                          source->folder.path, largest, shape->vocabulary_size);
+    /* Some models are published so; a vocabulary whose download broke off looks the same. */
+    if (largest + 1 < shape->vocabulary_size)
+        add_note(source, "the vocabulary has %u pieces, word embeddings %u rows", largest + 1,
+                 shape->vocabulary_size);
     if (source->huggingface.lowercase_first && !tokenizer->settings.lowercase)
         return error_set(
             error, STATUS_UNSUPPORTED,
@@ -314,17 +329,6 @@ static enum status compare_graph(const struct source *source, struct error *erro
     for (size_t i = 0; status == STATUS_OK && i < sizeof numbers / sizeof numbers[0]; i++)
         status = compare_number(source, numbers[i].key, numbers[i].configured, numbers[i].found, error);
     return status;
-}
-
-static void add_note(struct source *source, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void add_note(struct source *source, const char *format, ...) {
-    if (source->note_count == SOURCE_MAX_NOTES)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(source->notes[source->note_count++], sizeof source->notes[0], format, arguments);
-    va_end(arguments);
 }
 
 static enum status settle_graph(struct source *source, bool configured, struct error *error) {

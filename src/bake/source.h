@@ -14,7 +14,7 @@
 #define SHA256_HEX_SIZE     65 /* with its NUL */
 #define SOURCE_MAX_FILES    16
 #define SOURCE_LICENCE_SIZE 64
-#define SOURCE_MAX_NOTES    4
+#define SOURCE_MAX_NOTES    5
 
 struct source_file {
     char name[HUGGINGFACE_NAME_SIZE]; /* relative to the directory */

@@ -8,9 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum status open_for_reading(const char *path, int *descriptor, struct stat *information,
+/* flags: O_NONBLOCK for a file that must be a regular one, so that a pipe without a writer is refused and not
+ * waited for. */
+static enum status open_for_reading(const char *path, int flags, int *descriptor, struct stat *information,
                                     struct error *error) {
-    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    if (path[0] == '\0')
+        return error_set(error, STATUS_INVALID_ARGUMENT, "the name of the file to read is empty");
+    int opened = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (opened < 0)
         return error_set_errno(error, errno, "cannot open %s", path);
     if (fstat(opened, information) != 0) {
@@ -49,7 +53,7 @@ static enum status read_all(int descriptor, const char *path, size_t max_size, s
 enum status file_read(const char *path, size_t max_size, struct buffer *buffer, struct error *error) {
     int descriptor;
     struct stat information;
-    enum status status = open_for_reading(path, &descriptor, &information, error);
+    enum status status = open_for_reading(path, 0, &descriptor, &information, error);
     if (status != STATUS_OK)
         return status;
     status = read_all(descriptor, path, max_size, buffer, error);
@@ -73,7 +77,7 @@ enum status file_map(const char *path, struct file_mapping *mapping, struct erro
     *mapping = (struct file_mapping){0};
     int descriptor;
     struct stat information;
-    enum status status = open_for_reading(path, &descriptor, &information, error);
+    enum status status = open_for_reading(path, O_NONBLOCK, &descriptor, &information, error);
     if (status != STATUS_OK)
         return status;
     status = map_file(descriptor, &information, path, mapping, error);

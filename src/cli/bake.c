@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/selftest_report.h"
 #include "cli/table.h"
+#include "tokenizer/utf8.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -243,6 +244,15 @@ static enum status print_report(const struct bake *bake, const struct bake_repor
     return status;
 }
 
+/* What goes into the metadata, which is JSON. */
+static int check_utf8(const char *option, const char *value) {
+    struct bytes text = bytes_of_string(value == NULL ? "" : value);
+    size_t invalid = utf8_find_invalid(text);
+    if (invalid == text.size)
+        return COMMAND_CONTINUE;
+    return command_usage_error(name, "--%s is not UTF-8 at byte %zu", option, invalid);
+}
+
 int command_bake(int argc, char **argv) {
     struct bake bake = {0};
     int outcome = parse(&bake, argc, argv);
@@ -252,6 +262,13 @@ int command_bake(int argc, char **argv) {
         return command_usage_error(name, "an ember holds at most %u models", BAKE_MAX_MODELS);
     if (bake.names.count > bake.models.count)
         return command_usage_error(name, "there are more --name than --model");
+    outcome = check_utf8("query-prompt", bake.query_prompt);
+    if (outcome == COMMAND_CONTINUE)
+        outcome = check_utf8("passage-prompt", bake.passage_prompt);
+    for (size_t i = 0; outcome == COMMAND_CONTINUE && i < bake.names.count; i++)
+        outcome = check_utf8("name", bake.names.values[i]);
+    if (outcome != COMMAND_CONTINUE)
+        return outcome;
     struct progress progress;
     begin_progress(&progress, &bake);
     struct bake_options options = {

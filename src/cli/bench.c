@@ -55,6 +55,37 @@ struct bench {
     double peak; /* GMAC/s of one core */
 };
 
+/* Every option's least value is 1: 0 is one that was not given. */
+static int check_together(const struct bench *bench) {
+    const struct {
+        const char *name;
+        uint64_t value;
+    } others[] = {{"tokens", bench->tokens},
+                  {"pairs", bench->pairs},
+                  {"threads", bench->threads},
+                  {"seconds", bench->seconds}};
+    if (!bench->cold_start && bench->runs != 0)
+        return command_usage_error(name, "--runs is for --cold-start");
+    for (size_t i = 0; i < OPTION_COUNT(others) && bench->cold_start; i++) {
+        if (others[i].value != 0)
+            return command_usage_error(name, "--%s is not for --cold-start", others[i].name);
+    }
+    return COMMAND_CONTINUE;
+}
+
+static void set_default(uint64_t *value, uint64_t value_if_absent) {
+    if (*value == 0)
+        *value = value_if_absent;
+}
+
+static void set_defaults(struct bench *bench) {
+    set_default(&bench->tokens, 128);
+    set_default(&bench->pairs, 32);
+    set_default(&bench->threads, 1);
+    set_default(&bench->seconds, 3);
+    set_default(&bench->runs, 50);
+}
+
 static int parse(struct bench *bench, int argc, char **argv) {
     const struct option options[] = {
         MODEL_OPTIONS(&bench->model_argument),
@@ -108,7 +139,8 @@ static int parse(struct bench *bench, int argc, char **argv) {
         .options = options,
         .option_count = OPTION_COUNT(options),
     };
-    return command_parse(&command, argc, argv);
+    int outcome = command_parse(&command, argc, argv);
+    return outcome == COMMAND_CONTINUE ? check_together(bench) : outcome;
 }
 
 /* ---- texts of an exact number of tokens ---- */
@@ -417,10 +449,11 @@ static void release(struct bench *bench) {
 }
 
 int command_bench(int argc, char **argv) {
-    struct bench bench = {.tokens = 128, .pairs = 32, .threads = 1, .seconds = 3, .runs = 50};
+    struct bench bench = {0};
     int outcome = parse(&bench, argc, argv);
     if (outcome != COMMAND_CONTINUE)
         return outcome;
+    set_defaults(&bench);
     struct error error;
     enum status status = bench.cold_start
                              ? cold_start_measure(&bench.model_argument, bench.runs, bench.json, &error)

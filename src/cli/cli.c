@@ -13,6 +13,11 @@ void cli_message(const char *command, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    /* A message may quote a file that was made to steer the terminal. */
+    for (char *character = text; *character != '\0'; character++) {
+        if ((unsigned char)*character < ' ' || *character == 0x7F)
+            *character = '?';
+    }
     fprintf(stderr, "rescoldo%s%s: %s\n", command == NULL ? "" : " ", command == NULL ? "" : command, text);
 }
 

@@ -35,8 +35,8 @@ struct embed {
     struct opened_model opened;
     size_t hidden_size;
     struct line_reader reader;
-    uint64_t index;  /* of the next text */
-    uint64_t failed; /* lines answered by an error */
+    uint64_t index; /* of the next text */
+    struct failed_lines failed;
 
     struct text_list texts; /* the batch: lines that had arrived when it was begun */
     float *embeddings;      /* [capacity][hidden_size] */
@@ -172,7 +172,7 @@ static enum status write_failure(struct embed *embed, const struct error *failur
         *error = *failure;
         return failure->status;
     }
-    embed->failed++;
+    failed_lines_add(&embed->failed, embed->index + 1);
     enum status status = STATUS_OK;
     if (embed->to_table) {
         cli_message(name, "text %llu: %s", (unsigned long long)embed->index, failure->message);
@@ -316,11 +316,8 @@ int command_embed(int argc, char **argv) {
         return outcome;
     struct error error;
     outcome = run(&embed, &error) == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error);
-    if (embed.failed > 0) {
-        cli_message(name, "%llu of %llu lines could not be embedded", (unsigned long long)embed.failed,
-                    (unsigned long long)embed.reader.number);
+    if (failed_lines_report(&embed.failed, &embed.reader, name, "embedded") != EXIT_SUCCESS)
         outcome = EXIT_FAILED;
-    }
     line_reader_close(&embed.reader);
     opened_model_close(&embed.opened);
     text_list_free(&embed.texts);

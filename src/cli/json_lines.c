@@ -142,7 +142,7 @@ static enum status write_reply(struct buffer *reply, struct error *error) {
 }
 
 static enum status answer_all(struct line_reader *reader, json_line_handler handler, void *state,
-                              struct buffer *reply, uint64_t *failed, struct error *error) {
+                              struct buffer *reply, struct failed_lines *failed, struct error *error) {
     for (;;) {
         struct bytes line;
         bool found;
@@ -156,7 +156,7 @@ static enum status answer_all(struct line_reader *reader, json_line_handler hand
         else if (status != STATUS_LIMIT_EXCEEDED)
             return *error = failure, status;
         if (status != STATUS_OK) {
-            ++*failed;
+            failed_lines_add(failed, reader->number);
             status = replace_by_error(reply, &failure, error);
             if (status != STATUS_OK)
                 return status;
@@ -173,14 +173,12 @@ int json_lines_run(const char *command, const char *path, json_line_handler hand
     if (line_reader_open(&reader, path, &error) != STATUS_OK)
         return cli_fail(command, &error);
     struct buffer reply = {0};
-    uint64_t failed = 0;
+    struct failed_lines failed = {0};
     enum status status = answer_all(&reader, handler, state, &reply, &failed, &error);
-    if (failed > 0)
-        cli_message(command, "%llu of %llu lines could not be answered", (unsigned long long)failed,
-                    (unsigned long long)reader.number);
+    int outcome = failed_lines_report(&failed, &reader, command, "answered");
     buffer_free(&reply);
     line_reader_close(&reader);
     if (status != STATUS_OK)
         return cli_fail(command, &error);
-    return failed > 0 ? EXIT_FAILED : EXIT_SUCCESS;
+    return outcome;
 }

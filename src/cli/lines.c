@@ -1,9 +1,11 @@
 #include "cli/lines.h"
 
+#include "cli/cli.h"
 #include "tokenizer/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,4 +128,19 @@ void line_reader_close(struct line_reader *reader) {
         close(reader->descriptor);
     reader->owned = false;
     buffer_free(&reader->pending);
+}
+
+void failed_lines_add(struct failed_lines *failed, uint64_t number) {
+    if (failed->count++ == 0)
+        failed->first = number;
+}
+
+int failed_lines_report(const struct failed_lines *failed, const struct line_reader *reader,
+                        const char *command, const char *done) {
+    if (failed->count == 0)
+        return EXIT_SUCCESS;
+    cli_message(command, "%llu of %llu lines could not be %s, line %llu first",
+                (unsigned long long)failed->count, (unsigned long long)reader->number, done,
+                (unsigned long long)failed->first);
+    return EXIT_FAILED;
 }

@@ -49,4 +49,16 @@ MUST_CHECK enum status line_check_utf8(const struct line_reader *reader, struct 
 
 void line_reader_close(struct line_reader *reader);
 
+/* Lines that were answered by an error. */
+struct failed_lines {
+    uint64_t count;
+    uint64_t first; /* its number, from 1 */
+};
+
+void failed_lines_add(struct failed_lines *failed, uint64_t number);
+
+/* "N of M lines could not be DONE, line F first" on standard error, when there were any; the exit status. */
+int failed_lines_report(const struct failed_lines *failed, const struct line_reader *reader,
+                        const char *command, const char *done);
+
 #endif

@@ -45,7 +45,7 @@ static int print_help(void) {
            "A reranking and embedding server in one file.\n\nCommands:\n");
     for (const struct entry *entry = entries; entry->name != NULL; entry++)
         printf("  %-10s %s\n", entry->name, entry->summary);
-    printf("\n'rescoldo COMMAND --help' describes a command; 'rescoldo --version' prints the version.\n"
+    printf("\n'rescoldo help COMMAND' describes a command; 'rescoldo --version' prints the version.\n"
            "Exit status: 0 success, 1 failure, 2 a command line that is not understood.\n");
     return cli_finish(NULL, EXIT_SUCCESS);
 }
@@ -91,20 +91,37 @@ static int run(const struct entry *entry, int argc, char **argv) {
     return outcome;
 }
 
+static int run_named(int argc, char **argv) {
+    for (const struct entry *entry = entries; entry->name != NULL; entry++) {
+        if (strcmp(argv[0], entry->name) == 0)
+            return run(entry, argc, argv);
+    }
+    return unknown_command(argv[0]);
+}
+
+/* `rescoldo help COMMAND`, as other programs have it too, is `rescoldo COMMAND --help`. */
+static int help_of(int argc, char **argv) {
+    static char option[] = "--help";
+    if (argc == 1)
+        return print_help();
+    if (argc > 2)
+        return command_usage_error(NULL, "unexpected argument \"%s\"", argv[2]);
+    char *arguments[] = {argv[1], option, NULL};
+    return run_named(2, arguments);
+}
+
 static int dispatch(int argc, char **argv) {
     if (argc < 2)
         return command_usage_error(NULL, "a command is required");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return print_help();
+    if (strcmp(argv[1], "help") == 0)
+        return help_of(argc - 1, argv + 1);
     if (strcmp(argv[1], "--version") == 0) {
         printf("rescoldo " RESCOLDO_VERSION "\n");
         return cli_finish(NULL, EXIT_SUCCESS);
     }
-    for (const struct entry *entry = entries; entry->name != NULL; entry++) {
-        if (strcmp(argv[1], entry->name) == 0)
-            return run(entry, argc - 1, argv + 1);
-    }
-    return unknown_command(argv[1]);
+    return run_named(argc - 1, argv + 1);
 }
 
 /* A standard descriptor that the caller closed would be given to the next file opened, and results or

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "cli/cli.h"
+#include "cli/own_program.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -185,6 +186,7 @@ static int parse_option(const struct command *command, int argc, char **argv, in
         const struct option *option = &command->options[i];
         if (strlen(option->name) != name_length || memcmp(option->name, name, name_length) != 0)
             continue;
+        bool again = (*seen >> i & 1) != 0;
         *seen |= UINT64_C(1) << i;
         if (option->flag != NULL) {
             if (value != NULL)
@@ -195,6 +197,9 @@ static int parse_option(const struct command *command, int argc, char **argv, in
         if (value == NULL && ++*position == argc)
             return command_usage_error(command->name, "--%s needs a value: --%s %s", option->name,
                                        option->name, option->argument);
+        /* The model that a packed program carries gives way to one that is named. */
+        if (again && option->text != NULL && *option->text != own_program_packed())
+            return command_usage_error(command->name, "--%s is given twice", option->name);
         return store_value(command->name, option, value != NULL ? value : argv[*position]);
     }
     return unknown_option(command, argument, name_length);

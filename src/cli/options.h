@@ -2,8 +2,9 @@
  * parsing and the --help text follow.
  *
  * Understood: --name VALUE, --name=VALUE, --flag, -h and --help, "--" before operands that begin with "-",
- * and operands (file names; "-" is one) anywhere between the options. Of an option given twice the last
- * counts, unless it is repeatable. */
+ * and operands (file names; "-" is one) anywhere between the options. A text given twice
+ * is an error unless it is repeatable (and but for a packed program's --model); of a number or a choice the
+ * last counts. */
 #ifndef RESCOLDO_CLI_OPTIONS_H
 #define RESCOLDO_CLI_OPTIONS_H
 

@@ -106,6 +106,8 @@ static int parse(struct rerank *rerank, int argc, char **argv) {
         return command_usage_error(name, "--stride is for --truncation windows");
     if (!rerank->jsonl && rerank->query == NULL)
         return command_usage_error(name, "--query TEXT is required (or --jsonl)");
+    if (!rerank->jsonl && rerank->query[0] == '\0')
+        return command_usage_error(name, "--query is empty");
     return COMMAND_CONTINUE;
 }
 
@@ -331,6 +333,8 @@ static enum status answer_list(void *state, json_t *request, struct buffer *repl
     enum status status = json_member_string(request, "query", &query, error);
     if (status != STATUS_OK)
         return status;
+    if (query.size == 0)
+        return error_set(error, STATUS_INVALID_DATA, "\"query\" is empty");
     const json_t *passages = json_object_get(request, "passages");
     if (!json_is_array(passages))
         return error_set(error, STATUS_INVALID_DATA, "\"passages\" is %s, expected an array",

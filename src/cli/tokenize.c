@@ -23,7 +23,7 @@ struct tokenize {
     struct text_tokenizer tokenizer;
     struct line_reader reader;
     bool to_table;
-    uint64_t failed; /* lines answered by an error */
+    struct failed_lines failed;
     struct buffer line;
 };
 
@@ -135,7 +135,9 @@ static enum status read_request(const json_t *line, struct tokenize_request *req
 }
 
 static struct tokenize_request default_request(const struct tokenize *tokenize) {
-    return (struct tokenize_request){.max_length = tokenize->max_length,
+    return (struct tokenize_request){.text_name = "text",
+                                     .pair_name = "pair",
+                                     .max_length = tokenize->max_length,
                                      .fitting = (enum fitting)tokenize->fitting,
                                      .stride = tokenize->stride};
 }
@@ -155,6 +157,8 @@ static struct tokenize_request plain_request(const struct tokenize *tokenize, st
     if (request.has_pair) {
         request.text = bytes_of_string(tokenize->query);
         request.pair = text;
+        request.text_name = "query";
+        request.pair_name = "text";
     } else {
         request.text = text;
     }
@@ -174,7 +178,7 @@ static enum status print_table(struct tokenize *tokenize, const struct tokenize_
 /* Answers a line that cannot be tokenized in its place. */
 static enum status print_failure(struct tokenize *tokenize, const struct error *failure,
                                  struct error *error) {
-    tokenize->failed++;
+    failed_lines_add(&tokenize->failed, tokenize->reader.number);
     if (tokenize->to_table) {
         cli_message(name, "line %llu: %s", (unsigned long long)tokenize->reader.number, failure->message);
         return STATUS_OK;
@@ -232,11 +236,8 @@ static int run_plain(struct tokenize *tokenize) {
     if (status == STATUS_OK)
         status = tokenize_lines(tokenize, &error);
     int outcome = status == STATUS_OK ? EXIT_SUCCESS : cli_fail(name, &error);
-    if (tokenize->failed > 0) {
-        cli_message(name, "%llu of %llu lines could not be tokenized", (unsigned long long)tokenize->failed,
-                    (unsigned long long)tokenize->reader.number);
+    if (failed_lines_report(&tokenize->failed, &tokenize->reader, name, "tokenized") != EXIT_SUCCESS)
         outcome = EXIT_FAILED;
-    }
     line_reader_close(&tokenize->reader);
     return outcome;
 }

@@ -20,10 +20,12 @@ static enum status encode_both(struct text_tokenizer *state, const struct tokeni
                                struct error *error) {
     enum status status =
         tokenizer_encode(state->tokenizer, request->text, &state->options, &state->text, error);
-    if (status != STATUS_OK || !request->has_pair)
+    if (!request->has_pair)
         return status;
+    if (status != STATUS_OK)
+        return error_add_context(error, status, "%s", request->text_name);
     status = tokenizer_encode(state->tokenizer, request->pair, &state->options, &state->pair, error);
-    return status == STATUS_OK ? status : error_add_context(error, status, "pair");
+    return status == STATUS_OK ? status : error_add_context(error, status, "%s", request->pair_name);
 }
 
 static enum status fit_single(size_t count, const struct tokenize_request *request, size_t *kept,

@@ -28,6 +28,7 @@ extern const char *const fitting_names[];
 struct tokenize_request {
     struct bytes text;
     struct bytes pair;
+    const char *text_name, *pair_name; /* what messages about a pair call the two */
     bool has_pair;
     uint64_t max_length; /* tokens, special tokens included; 0: no limit */
     enum fitting fitting;

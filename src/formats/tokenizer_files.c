@@ -33,11 +33,17 @@ static enum status read_file(const struct place *place, const char *file, bool o
     return model_folder_read(place->folder, name, TOKENIZER_FILE_MAX_SIZE, content, error);
 }
 
+/* A reader of a file's content knows only the file's name. */
+static enum status in_folder(const struct place *place, enum status status, struct error *error) {
+    return status == STATUS_OK ? status : error_add_context(error, status, "%s", place->folder->path);
+}
+
 static enum status read_json(const struct place *place, struct tokenizer_files *files, struct error *error) {
     struct buffer content = {0};
     enum status status = read_file(place, "tokenizer.json", false, &content, error);
     if (status == STATUS_OK)
-        status = tokenizer_files_read_json(buffer_bytes(&content), "tokenizer.json", files, error);
+        status = in_folder(
+            place, tokenizer_files_read_json(buffer_bytes(&content), "tokenizer.json", files, error), error);
     buffer_free(&content);
     return status;
 }
@@ -56,8 +62,10 @@ static enum status read_vocabulary(const struct place *place, struct tokenizer_f
     if (status == STATUS_OK)
         status = read_file(place, "special_tokens_map.json", true, &map, error);
     if (status == STATUS_OK)
-        status = tokenizer_files_read_vocabulary(buffer_bytes(&vocabulary), buffer_bytes(&config),
-                                                 buffer_bytes(&map), files, error);
+        status = in_folder(place,
+                           tokenizer_files_read_vocabulary(buffer_bytes(&vocabulary), buffer_bytes(&config),
+                                                           buffer_bytes(&map), files, error),
+                           error);
     buffer_free(&vocabulary);
     buffer_free(&config);
     buffer_free(&map);

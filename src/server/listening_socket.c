@@ -41,6 +41,10 @@ static int bind_path(const struct listening_socket *made, mode_t mode) {
 static enum status bind_unix(struct listening_socket *made, mode_t mode, struct error *error) {
     int outcome = bind_path(made, mode);
     if (outcome != 0 && errno == EADDRINUSE) {
+        struct stat there;
+        if (lstat(address_path(&made->address), &there) == 0 && !S_ISSOCK(there.st_mode))
+            return error_set(error, STATUS_INVALID_ARGUMENT,
+                             "cannot listen on %s: what is there is not a socket", made->name);
         if (!is_stale(&made->address) || unlink(address_path(&made->address)) != 0)
             return fail(made, EADDRINUSE, error);
         outcome = bind_path(made, mode);
