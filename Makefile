@@ -257,7 +257,7 @@ $(BUILD)/tests/test_server_failures: private LDFLAGS_ALL += $(addprefix -Wl$(com
 $(SANDBOX_DEATH): $(call object,tests/sandbox/death.c) $(BUILD)/program.a $(BUILD)/librescoldo.a
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_ALL) $(filter-out -Wl$(comma)--wrap=syscall,$(LDFLAGS_PROGRAM)) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(filter-out -Wl$(comma)--wrap=%,$(LDFLAGS_PROGRAM)) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
 # What the tests in tests/tokenizer talk to.
 $(TEST_DRIVER): $(call object,$(wildcard tests/tokenizer/*.c)) $(BUILD)/librescoldo.a
