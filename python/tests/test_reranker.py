@@ -127,6 +127,9 @@ def test_wrong_pairs_and_options(reranker, reranker_ember):
         ({"max_length": 1000}, "max_length is 1000, expected at most 512"),
         ({"max_length": -1}, "max_length is -1"),
         ({"threads": 0}, "threads is 0"),
+        ({"window_stride": -1}, "window_stride is -1, expected 0 or more"),
+        ({"max_windows": 2**31}, "max_windows is 2147483648"),
+        ({"max_passage_tokens": -5}, "max_passage_tokens is -5"),
     ):
         with pytest.raises(ValueError, match=message):
             rescoldo.Reranker(reranker_ember, **options)

@@ -33,6 +33,13 @@ struct rescoldo_session {
 enum rescoldo_status api_report(enum status status, const struct error *error,
                                 struct rescoldo_error *reported);
 
+/* No structure that begins with its size will grow beyond this: a larger one was never set. */
+#define API_MAX_SIZE 4096u
+
+/* STATUS_INVALID_ARGUMENT when size is none that a structure of that name, of oldest_size in its first form,
+ * can have. */
+MUST_CHECK enum status api_check_size(size_t size, size_t oldest_size, const char *name, struct error *error);
+
 /* Copies a structure that begins with its size from the caller: what the caller's header did not have is 0,
  * and what this library does not have must be 0 (STATUS_UNSUPPORTED). given NULL: all 0. name is for
  * messages, oldest_size that of the structure's first form, known_size that of *copy. */

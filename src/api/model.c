@@ -123,11 +123,9 @@ static enum status describe(const struct rescoldo_model *model, struct rescoldo_
                             struct error *error) {
     if (model == NULL || info == NULL)
         return error_set(error, STATUS_INVALID_ARGUMENT, "rescoldo_model_describe: model or info is NULL");
-    if (info->size < sizeof *info)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "size of struct rescoldo_model_info is %zu, expected its sizeof, which is at "
-                         "least %zu",
-                         info->size, sizeof *info);
+    enum status status = api_check_size(info->size, sizeof *info, "struct rescoldo_model_info", error);
+    if (status != STATUS_OK)
+        return status;
     /* What a newer header has beyond this is 0. */
     memset((unsigned char *)info + sizeof *info, 0, info->size - sizeof *info);
     *info = (struct rescoldo_model_info){

@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum status api_check_size(size_t size, size_t oldest_size, const char *name, struct error *error) {
+    return size >= oldest_size && size <= API_MAX_SIZE
+               ? STATUS_OK
+               : error_set(error, STATUS_INVALID_ARGUMENT,
+                           "size of %s is %zu, expected its sizeof, which is at least %zu", name, size,
+                           oldest_size);
+}
+
 enum status api_copy_options(const void *given, const char *name, size_t oldest_size, size_t known_size,
                              void *copy, struct error *error) {
     memset(copy, 0, known_size);
@@ -12,10 +20,9 @@ enum status api_copy_options(const void *given, const char *name, size_t oldest_
         return STATUS_OK;
     size_t size;
     memcpy(&size, given, sizeof size);
-    if (size < oldest_size)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "size of %s is %zu, expected its sizeof, which is at least %zu", name, size,
-                         oldest_size);
+    enum status status = api_check_size(size, oldest_size, name, error);
+    if (status != STATUS_OK)
+        return status;
     const unsigned char *bytes = given;
     for (size_t i = known_size; i < size; i++)
         if (bytes[i] != 0)

@@ -3,6 +3,7 @@
 #include "bake/ember_form.h"
 #include "bake/reference.h"
 #include "bake/source.h"
+#include "tokenizer/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,10 @@ static enum status set_prompt(const char *given, char prompt[MODEL_PROMPT_SIZE],
     if (strlen(given) >= MODEL_PROMPT_SIZE)
         return error_set(error, STATUS_INVALID_ARGUMENT, "a prompt has %zu bytes, expected at most %u",
                          strlen(given), MODEL_PROMPT_SIZE - 1);
+    size_t invalid = utf8_find_invalid(bytes_of_string(given));
+    if (invalid < strlen(given))
+        return error_set(error, STATUS_INVALID_ARGUMENT, "a prompt is not UTF-8: byte 0x%02X at offset %zu",
+                         (unsigned char)given[invalid], invalid);
     memcpy(prompt, given, strlen(given) + 1);
     return STATUS_OK;
 }

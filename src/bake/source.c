@@ -1,6 +1,7 @@
 #include "bake/source.h"
 
 #include "formats/tokenizer_files.h"
+#include "tokenizer/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -259,6 +260,8 @@ static enum status choose_name(struct source *source, const char *name, struct e
         status = error_set(error, STATUS_INVALID_ARGUMENT,
                            "the model's name \"%.140s\" has %zu bytes, expected 1 to %zu", name, length,
                            sizeof source->name - 1);
+    else if (utf8_find_invalid(bytes_of_string(name)) < length)
+        status = error_set(error, STATUS_INVALID_ARGUMENT, "the model's name is not UTF-8: give it another");
     else
         memcpy(source->name, name, length + 1);
     free(resolved);

@@ -465,7 +465,20 @@ static void a_model_is_baked(void **state) {
     options.query_prompt = "query: ";
     assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
                    &error, "prompt");
+    struct test_directory embedder = test_directory_create();
+    const struct tiny_model tiny_embedder = {.kind = MODEL_EMBEDDER, .prefix = ""};
+    tiny_model_write(&embedder, &tiny_embedder);
+    options.query_prompt = "query\xff ";
+    assert_failure(rescoldo_bake(embedder.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "prompt is not UTF-8: byte 0xFF at offset 5");
+    options.query_prompt = NULL;
+    options.name = "embedder\xff";
+    assert_failure(rescoldo_bake(embedder.path, never, &options, &error), RESCOLDO_STATUS_INVALID_ARGUMENT,
+                   &error, "name");
+    test_directory_remove(&embedder);
     /* A program whose header had neither several models nor prompts. */
+    options.name = NULL;
+    options.query_prompt = "query: ";
     options.size = offsetof(struct rescoldo_bake_options, more_models);
     options.deadline_nanoseconds = 1;
     assert_failure(rescoldo_bake(source.path, never, &options, &error), RESCOLDO_STATUS_DEADLINE_EXCEEDED,
@@ -594,6 +607,14 @@ static void structures_may_grow(void **state) {
         RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "size of struct rescoldo_call_options is 0");
     assert_int_equal(rescoldo_model_describe(fixture->embedder, &info.known, &error), RESCOLDO_STATUS_OK);
     assert_int_equal(info.later, 0);
+    /* What was never set is no size: nothing is read or written at its distance. */
+    newer.known.size = SIZE_MAX;
+    assert_failure(
+        rescoldo_rerank(session, text_of(query_string), fixture->passages, 1, &newer.known, &result, &error),
+        RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "size of struct rescoldo_call_options is");
+    info.known.size = SIZE_MAX;
+    assert_failure(rescoldo_model_describe(fixture->embedder, &info.known, &error),
+                   RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "size of struct rescoldo_model_info is");
     info.known.size = 8;
     assert_failure(rescoldo_model_describe(fixture->embedder, &info.known, &error),
                    RESCOLDO_STATUS_INVALID_ARGUMENT, &error, "size of struct rescoldo_model_info is 8");

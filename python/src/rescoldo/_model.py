@@ -134,13 +134,11 @@ class Model:
         verify: bool = False,
         max_batch_tokens: int | None = None,
     ) -> None:
-        if threads < 1:
-            raise ValueError(f"threads is {threads}, expected 1 or more")
         self._path = os.path.abspath(path)
         self._wanted = model
-        self._max_length = 0 if max_length is None else _positive(max_length, "max_length")
-        self._threads = threads
-        self._max_batch_tokens = 0 if max_batch_tokens is None else _positive(max_batch_tokens, "max_batch_tokens")
+        self._max_length = 0 if max_length is None else at_least(1, max_length, "max_length")
+        self._threads = at_least(1, threads, "threads")
+        self._max_batch_tokens = 0 if max_batch_tokens is None else at_least(1, max_batch_tokens, "max_batch_tokens")
         self._open(verify)
 
     def _open(self, verify: bool) -> None:
@@ -241,9 +239,10 @@ def _parts(texts: Sequence[str], count: int) -> Iterator[tuple[int, int]]:
         yield start, len(texts)
 
 
-def _positive(number: int, name: str) -> int:
-    if number < 1 or number > 0x7FFFFFFF:
-        raise ValueError(f"{name} is {number}, expected 1 or more")
+def at_least(least: int, number: int, name: str) -> int:
+    """The number; ValueError when it is smaller, or larger than the library takes."""
+    if not least <= number <= 0x7FFFFFFF:
+        raise ValueError(f"{name} is {number}, expected {least} or more")
     return number
 
 

@@ -8,7 +8,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from . import _native
-from ._model import TRUNCATION_SIDES, TRUNCATIONS, CancelFlag, Model, Truncation, TruncationSide, array_of, choice, flag_of
+from ._model import (
+    TRUNCATION_SIDES,
+    TRUNCATIONS,
+    CancelFlag,
+    Model,
+    Truncation,
+    TruncationSide,
+    array_of,
+    at_least,
+    choice,
+    flag_of,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
@@ -83,9 +94,9 @@ class Reranker(Model):
     ) -> None:
         self._truncation = choice(TRUNCATIONS, truncation, "truncation")
         self._truncation_side = choice(TRUNCATION_SIDES, truncation_side, "truncation_side")
-        self._window_stride = window_stride
-        self._max_windows = max_windows
-        self._max_passage_tokens = max_passage_tokens
+        self._window_stride = at_least(0, window_stride, "window_stride")
+        self._max_windows = at_least(0, max_windows, "max_windows")
+        self._max_passage_tokens = at_least(0, max_passage_tokens, "max_passage_tokens")
         super().__init__(
             path, model=model, max_length=max_length, threads=threads, verify=verify, max_batch_tokens=max_batch_tokens
         )
