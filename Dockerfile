@@ -35,7 +35,7 @@ ARG PRECISION=int8
 RUN --mount=type=cache,target=/root/.cache/ccache --mount=type=tmpfs,target=/rescoldo/build \
     make -j"$(nproc)" release \
     && make -j"$(nproc)" ARCH="${TARGETARCH}" DESTDIR=/image PREFIX= install-program \
-    && build/rescoldo bake $(printf -- '--model %s ' sources/*/*) --precision "${PRECISION}" --output /image/model.ember \
+    && xargs -d '\n' -a sources/arguments build/rescoldo bake --precision "${PRECISION}" --output /image/model.ember \
     && make ARCH="${TARGETARCH}" MODEL=/image/model.ember selftest
 
 FROM scratch
