@@ -47,6 +47,21 @@ static void note_scales(const struct weights_lists *lists, enum precision precis
                  (unsigned long long)lists->kept_rows, (unsigned long long)lists->quantized_rows);
 }
 
+/* Why no scores of others were compared, so that nobody takes the self-test for that. */
+static void note_published_scores(const struct source *source, struct bake_model_report *report) {
+    if (report->published_scores > 0 || report->note_count == BAKE_MAX_NOTES)
+        return;
+    char *note = report->notes[report->note_count++];
+    if (source->known != NULL)
+        snprintf(note, sizeof report->notes[0],
+                 "published golden scores not checked: none are known of this file");
+    else
+        snprintf(
+            note, sizeof report->notes[0],
+            "published golden scores not checked: unknown file (no known model has the SHA-256 of %.60s)",
+            source->weights.name);
+}
+
 static enum status take_errors(const json_t *quantization, struct bake_model_report *report,
                                struct error *error) {
     size_t count = json_array_size(quantization);
@@ -146,6 +161,7 @@ static enum status add_model(struct baking *baking, size_t number, struct error 
         return status;
     report->published_scores = reference.published_scores;
     report->published_score_deviation = reference.published_score_deviation;
+    note_published_scores(source, report);
     const struct ember_form form = {options->precision, reference.golden, reference.rows, reference.columns,
                                     &reference.calibration};
     status = ember_builder_add(&baking->builder, source, &form, &lists, &report->shared_bytes, error);

@@ -247,12 +247,15 @@ static enum status choose_name(struct source *source, const char *name, struct e
     if (name == NULL && source->known != NULL)
         name = source->known->name;
     if (name == NULL) {
-        resolved = realpath(source->folder.path, NULL);
+        /* An archive has the name that it is given by; what it may be a link to has any. */
+        resolved =
+            source->folder.is_archive ? strdup(source->folder.path) : realpath(source->folder.path, NULL);
         if (resolved == NULL)
             return error_set_errno(error, errno, "cannot resolve %s", source->folder.path);
         if (source->folder.is_archive)
             resolved[strlen(resolved) - strlen(".zip")] = '\0';
-        name = strrchr(resolved, '/') + 1;
+        const char *slash = strrchr(resolved, '/');
+        name = slash == NULL ? resolved : slash + 1;
     }
     size_t length = strlen(name);
     enum status status = STATUS_OK;

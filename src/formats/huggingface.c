@@ -59,12 +59,13 @@ static enum status refuse_setting(const json_t *config, const char *where, const
 }
 
 static enum status check_settings(const json_t *config, const char *where, struct error *error) {
-    /* The absent value of each is the supported one in transformers' BertConfig. */
+    /* The absent value of each is the supported one in transformers' BertConfig. auto_map names code of the
+     * model's own that computes it, whatever architecture it calls itself. */
     const struct {
         const char *key, *supported;
     } settings[] = {{"model_type", "bert"}, {"hidden_act", "gelu"}, {"position_embedding_type", "absolute"}};
-    static const char *const refused[] = {"is_decoder", "add_cross_attention", "is_encoder_decoder",
-                                          "pruned_heads", "quantization_config"};
+    static const char *const refused[] = {"is_decoder",   "add_cross_attention", "is_encoder_decoder",
+                                          "pruned_heads", "quantization_config", "auto_map"};
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < COUNT_OF(settings); i++)
         status = require_setting(config, where, settings[i].key, settings[i].supported, error);

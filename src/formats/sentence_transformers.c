@@ -150,8 +150,14 @@ static enum status read_pooling_config(const json_t *config, const char *where,
     if (!pooling_from_name(name, &description->pooling))
         return error_set(error, STATUS_UNSUPPORTED,
                          "%s: pooling \"%.40s\" is not supported; supported: mean, cls", where, name);
+    bool include_prompt = true;
+    status = json_read_boolean(config, where, "include_prompt", &include_prompt, error);
+    if (status == STATUS_OK && !include_prompt)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: pooling that leaves out the prompt (include_prompt false) is not supported",
+                         where);
     uint32_t size = description->shape.hidden_size;
-    if (json_has(config, "word_embedding_dimension"))
+    if (status == STATUS_OK && json_has(config, "word_embedding_dimension"))
         status = json_require_u32(config, where, "word_embedding_dimension", size, size, &size, error);
     return status;
 }

@@ -1,6 +1,7 @@
 /* vocab.txt, one piece a line, with the settings of BertTokenizer in tokenizer_config.json and
  * special_tokens_map.json. */
 #include "formats/json_reader.h"
+#include "formats/model_description.h"
 #include "formats/tokenizer_description.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
@@ -11,6 +12,7 @@
 #define CONFIG_NAME     "tokenizer_config.json"
 #define MAP_NAME        "special_tokens_map.json"
 #define ADDED_NAME      "added_tokens_decoder"
+#define MOST_LINES      ((size_t)MODEL_MAX_VOCABULARY_SIZE + 1)
 
 /* The special tokens BertTokenizer knows; the first three are needed. */
 enum special_token {
@@ -81,6 +83,10 @@ static enum status read_lines(struct bytes vocabulary, struct bytes **lines, siz
     for (size_t i = 0; i < vocabulary.size; i++)
         most += vocabulary.data[i] == '\n';
     *count = 0;
+    *lines = NULL;
+    if (most > MOST_LINES)
+        return error_set(error, STATUS_LIMIT_EXCEEDED,
+                         VOCABULARY_NAME ": %zu lines, at most %zu are accepted", most, MOST_LINES);
     *lines = calloc(most, sizeof **lines);
     if (*lines == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, VOCABULARY_NAME ": no memory for %zu lines", most);
@@ -203,8 +209,6 @@ static enum status read_all(struct bytes vocabulary, json_t *config, const json_
     if (status != STATUS_OK)
         return status;
     status = read_lines(vocabulary, &lines, &count, error);
-    if (status == STATUS_OK && count > UINT32_MAX / 2)
-        status = error_set(error, STATUS_LIMIT_EXCEEDED, VOCABULARY_NAME ": %zu lines are too many", count);
     if (status == STATUS_OK)
         status =
             description_start(&builder, files, VOCABULARY_NAME, count,

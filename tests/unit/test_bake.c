@@ -146,6 +146,11 @@ static void a_report_says_what_quantization_cost(void **state) {
     }
     assert_string_equal(report.models[0].tensor_errors[0].tensor, "embeddings.word");
     assert_string_equal(report.models[0].name, strrchr(source.path, '/') + 1);
+    assert_int_equal(report.models[0].published_scores, 0);
+    assert_string_equal(
+        report.models[0].notes[report.models[0].note_count - 1],
+        "published golden scores not checked: unknown file (no known model has the SHA-256 of "
+        "model.safetensors)");
     bake_report_free(&report);
     test_directory_remove(&source);
     test_directory_remove(&target);

@@ -67,6 +67,8 @@ static void what_is_not_supported_is_refused_by_name(void **state) {
                           "pruned_heads");
     assert_config_refused("{" CROSS_ENCODER ", \"quantization_config\": {\"bits\": 4}}", STATUS_UNSUPPORTED,
                           "quantization_config");
+    assert_config_refused("{" CROSS_ENCODER ", \"auto_map\": {\"AutoModel\": \"modeling.JinaModel\"}}",
+                          STATUS_UNSUPPORTED, "auto_map");
 }
 
 /* EMBEDDER with `from` replaced by `to`. */
@@ -164,6 +166,9 @@ static void modules_that_are_not_supported_are_refused(void **state) {
     test_write_text(&directory, "1_Pooling/config.json",
                     "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}");
     assert_directory_refused(&directory, STATUS_UNSUPPORTED, "mean and cls at once");
+    test_write_text(&directory, "1_Pooling/config.json",
+                    "{\"pooling_mode_mean_tokens\": true, \"include_prompt\": false}");
+    assert_directory_refused(&directory, STATUS_UNSUPPORTED, "leaves out the prompt (include_prompt false)");
     test_write_text(&directory, "1_Pooling/config.json", "{}");
     assert_directory_refused(&directory, STATUS_INVALID_DATA, "no pooling mode");
     test_write_text(&directory, "1_Pooling/config.json",
