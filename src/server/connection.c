@@ -9,6 +9,9 @@
 #define MILLISECONDS(seconds) ((seconds)*1000)
 /* Pipelined bytes kept while a request is answered; more stay in the socket. */
 #define MAX_PENDING_BYTES ((size_t)65536)
+/* Pipelined requests answered before other connections get a turn. */
+#define REQUESTS_AT_ONCE  16
+#define TURN_MILLISECONDS 1
 
 static void list_remove(struct connection *connection) {
     struct connection_list *list = connection->list;
@@ -90,8 +93,18 @@ static uint64_t remaining_body_milliseconds(const struct connection *connection)
     return elapsed < allowed ? allowed - elapsed : 0;
 }
 
+static void begin_request(struct connection *connection) {
+    connection->request_began = clock_nanoseconds();
+    connection_enter(connection, PHASE_HEAD, MILLISECONDS(connection->state->limits.head_timeout_seconds));
+}
+
 static void on_deadline(uv_timer_t *timer) {
     struct connection *connection = timer->data;
+    if (connection->phase == PHASE_HEAD && connection->pending.size > 0) { /* its next turn */
+        begin_request(connection);
+        connection_resume(connection);
+        return;
+    }
     uint64_t remaining = connection->phase == PHASE_BODY ? remaining_body_milliseconds(connection) : 0;
     if (remaining > 0) {
         uv_timer_start(timer, on_deadline, remaining, 0);
@@ -137,14 +150,13 @@ static bool takes_input(const struct connection *connection) {
            connection->phase == PHASE_BODY;
 }
 
-static void begin_request(struct connection *connection) {
-    connection->request_began = clock_nanoseconds();
-    connection_enter(connection, PHASE_HEAD, MILLISECONDS(connection->state->limits.head_timeout_seconds));
+static void stop_reading(struct connection *connection) {
+    if (connection->reading)
+        uv_read_stop(&connection->socket.stream);
+    connection->reading = false;
 }
 
 static void keep_for_later(struct connection *connection, struct bytes input) {
-    if (connection->phase != PHASE_WORKING && connection->phase != PHASE_WRITING)
-        return; /* nothing more will be answered */
     struct server_state *state = connection->state;
     if (state->body_bytes + input.size > state->limits.max_body_bytes_in_flight ||
         buffer_append(&connection->pending, input.data, input.size, NULL) != STATUS_OK) {
@@ -152,18 +164,30 @@ static void keep_for_later(struct connection *connection, struct bytes input) {
         return;
     }
     state->body_bytes += input.size;
-    if (connection->pending.size >= MAX_PENDING_BYTES && connection->reading) {
-        uv_read_stop(&connection->socket.stream);
-        connection->reading = false;
-    }
+    if (connection->pending.size >= MAX_PENDING_BYTES)
+        stop_reading(connection);
+}
+
+/* The request that begins now, and those behind it, wait until other connections have had their turn. */
+static void give_way(struct connection *connection, struct bytes input) {
+    stop_reading(connection);
+    keep_for_later(connection, input);
+    if (connection->phase == PHASE_HEAD)
+        uv_timer_start(&connection->timer, on_deadline, TURN_MILLISECONDS, 0);
 }
 
 static void consume(struct connection *connection, struct bytes input) {
+    unsigned begun = 0;
     while (takes_input(connection)) {
         if (connection->phase == PHASE_IDLE && input.size == 0)
             break;
-        if (connection->phase == PHASE_IDLE)
+        if (connection->phase == PHASE_IDLE) {
             begin_request(connection);
+            if (++begun > REQUESTS_AT_ONCE) {
+                give_way(connection, input);
+                return;
+            }
+        }
         enum request_event event = http_request_feed(&connection->request, &input);
         exchange_count_body(connection);
         if (!takes_input(connection) || event == REQUEST_INCOMPLETE)
@@ -175,7 +199,8 @@ static void consume(struct connection *connection, struct bytes input) {
         else
             exchange_refused(connection);
     }
-    if (input.size > 0)
+    bool answering = connection->phase == PHASE_WORKING || connection->phase == PHASE_WRITING;
+    if (input.size > 0 && answering) /* otherwise nothing more will be answered */
         keep_for_later(connection, input);
 }
 
