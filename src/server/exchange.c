@@ -126,6 +126,12 @@ static bool is_small(const struct http_request *request) {
     return !request->chunked && request->content_length <= MAX_DISCARDED_BYTES && !request->expect_continue;
 }
 
+/* On failure the body grows as it comes. */
+static void make_room_for_body(struct http_request *request) {
+    if (buffer_reserve(&request->body, (size_t)request->content_length, NULL) != STATUS_OK)
+        return;
+}
+
 void exchange_head(struct connection *connection, bool input_left) {
     struct http_request *request = &connection->request;
     connection->route = route_find(http_request_path(request));
@@ -140,10 +146,8 @@ void exchange_head(struct connection *connection, bool input_left) {
         connection_send_reply(connection);
         return;
     }
-    /* On failure the body grows as it comes. */
-    if (!request->discard_body &&
-        buffer_reserve(&request->body, (size_t)request->content_length, NULL) != STATUS_OK)
-        return;
+    if (!request->discard_body)
+        make_room_for_body(request);
     if (request->expect_continue && !input_left)
         invite_body(connection);
 }
@@ -247,6 +251,10 @@ void exchange_refused(struct connection *connection) {
 
 void exchange_timeout(struct connection *connection) {
     struct api_error error;
+    if (connection->reply_decided) { /* whatever the body would have been */
+        connection_send_reply(connection);
+        return;
+    }
     if (connection->phase == PHASE_WORKING) {
         exchange_cancel(connection);
         connection->state->metrics.deadline_exceeded++;

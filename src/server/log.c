@@ -13,6 +13,8 @@
 #define RING_SIZE     ((size_t)131072)
 #define WRITE_AT_ONCE ((size_t)4096)
 #define STOP_SECONDS  1
+/* Between attempts, where writing does not wait for the reader (O_NONBLOCK, which a log inherits). */
+#define RETRY_NANOSECONDS 10000000L
 
 struct log {
     int descriptor;
@@ -25,10 +27,31 @@ struct log {
     char ring[RING_SIZE];
 };
 
-static void write_whole(int descriptor, const char *data, size_t size) {
+static struct timespec after(time_t seconds, long nanoseconds) {
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_sec += seconds;
+    time.tv_nsec += nanoseconds;
+    if (time.tv_nsec >= 1000000000L) {
+        time.tv_sec++;
+        time.tv_nsec -= 1000000000L;
+    }
+    return time;
+}
+
+static void wait_for_reader(struct log *log) {
+    struct timespec limit = after(0, RETRY_NANOSECONDS);
+    pthread_mutex_lock(&log->mutex);
+    (void)pthread_cond_timedwait(&log->changed, &log->mutex, &limit);
+    pthread_mutex_unlock(&log->mutex);
+}
+
+static void write_whole(struct log *log, const char *data, size_t size) {
     while (size > 0) {
-        ssize_t written = write(descriptor, data, size);
-        if (written < 0 && errno == EINTR)
+        ssize_t written = write(log->descriptor, data, size);
+        if (written < 0 && errno == EAGAIN)
+            wait_for_reader(log);
+        if (written < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (written <= 0)
             return; /* nobody to tell */
@@ -57,7 +80,7 @@ static void *write_lines(void *argument) {
         }
         size_t size = take(log, piece, sizeof piece);
         pthread_mutex_unlock(&log->mutex);
-        write_whole(log->descriptor, piece, size);
+        write_whole(log, piece, size);
         pthread_mutex_lock(&log->mutex);
     }
     log->stopped = true;
@@ -138,9 +161,7 @@ uint64_t log_dropped_lines(struct log *log) {
 void log_stop(struct log *log) {
     if (log == NULL)
         return;
-    struct timespec limit;
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += STOP_SECONDS;
+    struct timespec limit = after(STOP_SECONDS, 0);
     pthread_mutex_lock(&log->mutex);
     log->stopping = true;
     pthread_cond_broadcast(&log->changed);

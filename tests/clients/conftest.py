@@ -16,14 +16,12 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "server"))
 from running_server import RunningServer  # noqa: E402
-from tiny_cross_encoder import write_tiny_cross_encoder  # noqa: E402
+from tiny_cross_encoder import bake_tiny_cross_encoder  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def client_ember(rescoldo, all_minilm_directory, tmp_path_factory) -> pathlib.Path:
-    directory = write_tiny_cross_encoder(tmp_path_factory.mktemp("clients-cross-encoder"), all_minilm_directory)
-    ember = directory.with_suffix(".ember")
-    subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
-    return ember
+    return bake_tiny_cross_encoder(rescoldo, tmp_path_factory.mktemp("clients-cross-encoder"), all_minilm_directory)
 
 
 @pytest.fixture(scope="session")

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 
 import pytest
 from running_server import RunningServer
-from tiny_cross_encoder import write_tiny_cross_encoder
+from tiny_cross_encoder import bake_tiny_cross_encoder
 
 
 @pytest.fixture(scope="session")
 def bake_cross_encoder(rescoldo, all_minilm_directory, tmp_path_factory):
     def bake(**shape) -> pathlib.Path:
-        parent = tmp_path_factory.mktemp("cross-encoder")
-        directory = write_tiny_cross_encoder(parent, all_minilm_directory, **shape)
-        ember = directory.with_suffix(".ember")
-        subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
-        return ember
+        return bake_tiny_cross_encoder(rescoldo, tmp_path_factory.mktemp("cross-encoder"), all_minilm_directory, **shape)
 
     return bake
 

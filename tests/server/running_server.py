@@ -16,6 +16,20 @@ import time
 WAIT_SECONDS = 600
 
 
+def ask(server, path: str, **body):
+    """The reply to what is answered."""
+    status, _, reply = server.post(path, body)
+    assert status == 200, reply
+    return reply
+
+
+def refused(server, path: str, status: int, **body):
+    """The reply to what is refused with this status."""
+    answered, _, reply = server.post(path, body)
+    assert answered == status, reply
+    return reply
+
+
 class RunningServer:
     def __init__(
         self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None, wrapper=(), **process_options

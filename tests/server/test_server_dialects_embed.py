@@ -9,23 +9,12 @@ import struct
 import numpy as np
 import pytest
 import tokenizers
+from running_server import ask, refused
 
 TEXTS = ["A cat sits on the mat.", "", "Ein Hund schläft 🐕."]
 LONG = "alpha " * 400 + "omega " * 400
 TYPES = ["float", "int8", "uint8", "binary", "ubinary", "base64"]
 V1, V2 = ["/v1/embed", "/v1/v1/embed"], ["/v2/embed", "/v1/v2/embed", "/embed"]
-
-
-def ask(server, path, **body):
-    status, _, reply = server.post(path, body)
-    assert status == 200, reply
-    return reply
-
-
-def refused(server, path, status, **body):
-    answered, _, reply = server.post(path, body)
-    assert answered == status, reply
-    return reply
 
 
 @pytest.fixture(scope="module")

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from running_server import ask, refused
 
 QUERY = "What is the capital of France?"
 DOCUMENTS = ["Berlin is the capital of Germany.", "Paris is the capital of France.", "Bread is baked from flour."]
 LONG = "paris " * 700
 RESULT_PATHS = ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/v1/rerank", "/v1/v2/rerank", "/reranking", "/v1/reranking"]
 BARE_PATHS = ["/rerank", "/reranking"]
-
-
-def ask(server, path, **body):
-    status, _, reply = server.post(path, body)
-    assert status == 200, reply
-    return reply
-
-
-def refused(server, path, status, **body):
-    answered, _, reply = server.post(path, body)
-    assert answered == status, reply
-    return reply
 
 
 @pytest.fixture(scope="module")

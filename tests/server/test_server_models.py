@@ -10,6 +10,7 @@ import pytest
 from raw_http import RawConnection, post
 from running_server import RunningServer
 from test_server_overload import ENDLESS, PATIENT, in_work, running, wait_until
+from tiny_cross_encoder import write_tiny_cross_encoder
 
 EMBEDDER = "all-MiniLM-L6-v2"
 QUERY = "What is the capital of France?"
@@ -82,9 +83,11 @@ def test_models_side_by_side_in_one_memory_change_no_bit(both):
 
 
 @pytest.fixture(scope="module")
-def unequal(rescoldo, cross_encoder_ember, slow_ember, tmp_path_factory):
-    ember = tmp_path_factory.mktemp("unequal") / "unequal.ember"
-    sources = ("--model", cross_encoder_ember.with_suffix(""), "--model", slow_ember.with_suffix(""))
+def unequal(rescoldo, cross_encoder_ember, all_minilm_directory, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unequal")
+    heavy = write_tiny_cross_encoder(folder, all_minilm_directory, layers=6, hidden=256)
+    ember = folder / "unequal.ember"
+    sources = ("--model", cross_encoder_ember.with_suffix(""), "--model", heavy)
     names = ("--name", "light", "--name", "heavy")
     subprocess.run([rescoldo, "bake", "--quiet", *sources, *names, "--output", ember], check=True, capture_output=True)
     with RunningServer(rescoldo, ember, *PATIENT) as server:
@@ -104,7 +107,7 @@ def test_a_light_model_makes_no_promises_for_a_heavy_one(unequal):
         after_light = seconds_per_token()
         for _ in range(12):
             rerank(unequal, "heavy")
-        assert after_light > seconds_per_token() / 5  # the one costs thirty times the other
+        assert after_light > seconds_per_token() / 4  # the one costs more than ten times the other
     wait_until(lambda: in_work(unequal) == 0)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import time
@@ -261,6 +264,14 @@ def test_slow_drip_of_a_body(start):
         assert connection.is_closed()
 
 
+def test_what_was_refused_at_its_head_is_told_so_without_its_body(start):
+    server = start("--body-timeout", "1")
+    with RawConnection(server) as connection:
+        connection.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        assert connection.read_reply().status == 404
+        assert connection.is_closed()
+
+
 def test_idle_connections_are_closed_without_a_word(start):
     server = start("--idle-timeout", "1")
     with RawConnection(server) as connection:
@@ -353,10 +364,12 @@ def test_more_connections_than_descriptors(rescoldo, cross_encoder_ember):
     assert b"open files" in result.stderr
 
 
-def test_a_log_that_nobody_reads_holds_up_nothing(rescoldo, cross_encoder_ember):
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "nonblocking"])
+def test_a_log_that_nobody_reads_holds_up_nothing(rescoldo, cross_encoder_ember, blocking):
     process = subprocess.Popen(
         [rescoldo, "serve", "--model", cross_encoder_ember, "--listen", "127.0.0.1:0"],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.set_blocking(2, blocking),
     )  # fmt: skip
     address = json.loads(process.stderr.readline())["addresses"][0]
     host, _, port = address.rpartition(":")
@@ -375,8 +388,27 @@ def test_a_log_that_nobody_reads_holds_up_nothing(rescoldo, cross_encoder_ember)
     dropped = [line for line in text.splitlines() if line.startswith("rescoldo_log_dropped_lines_total ")]
     assert float(dropped[0].split()[1]) > 0
     process.terminate()
+    # What was not dropped is whole, and all of it.
+    events = [json.loads(line)["event"] for line in process.stderr]
+    assert events.count("request") == 4000 - float(dropped[0].split()[1])
     assert process.wait(WAIT_SECONDS) == 0
     process.stderr.close()
+
+
+def test_pipelined_requests_take_turns_with_those_of_others(start):
+    server = start()
+    count = 1500
+    with RawConnection(server) as greedy, RawConnection(server) as other:
+        server.process.send_signal(signal.SIGSTOP)  # so that it finds both requests at once
+        greedy.send(get("/livez") * count)
+        other.send(get("/metrics"))
+        server.process.send_signal(signal.SIGCONT)
+        answered = re.search(r'_http_requests_total{route="/livez",code="200"} (\d+)', other.read_reply().body.decode())
+        assert answered is None or int(answered[1]) < count / 10
+        for _ in range(count):
+            assert greedy.read_reply().status == 200
+        greedy.send(get("/readyz"))
+        assert greedy.read_reply().status == 200
 
 
 def test_many_clients_at_once(start):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import subprocess
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -72,3 +73,11 @@ def write_tiny_cross_encoder(
     settings = json.loads((tokenizer_of / "tokenizer_config.json").read_text())
     (directory / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": POSITIONS}))
     return directory
+
+
+def bake_tiny_cross_encoder(rescoldo: str, parent: pathlib.Path, tokenizer_of: pathlib.Path, **shape: int) -> pathlib.Path:
+    """Its ember; the directory is beside it, under the same name without a suffix."""
+    directory = write_tiny_cross_encoder(parent, tokenizer_of, **shape)
+    ember = directory.with_suffix(".ember")
+    subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
+    return ember
