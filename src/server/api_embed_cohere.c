@@ -1,7 +1,8 @@
-/* The embed dialects of Cohere, v1 and v2: {texts, embedding_types?, truncate?, output_dimension?} to
- * {id, embeddings, texts, meta}. embeddings is an object of arrays, one for each type; in v1 without
- * embedding_types an array of float vectors. */
+/* The embed dialects of Cohere, v1 and v2: {texts, embedding_types?, truncate?, max_tokens?,
+ * output_dimension?} to {id, embeddings, texts, meta}. embeddings is an object of arrays, one for each type;
+ * in v1 without embedding_types an array of float vectors. */
 #include "server/dialects.h"
+#include "server/option_fields.h"
 #include "server/reply_fields.h"
 #include "server/request_fields.h"
 
@@ -85,9 +86,11 @@ static int read_v1(const struct service *service, struct work *work, struct api_
     const json_t *texts = json_field(work->document, "texts"), *inputs = json_field(work->document, "inputs");
     int outcome = texts == NULL && inputs != NULL ? read_inputs(service, work, inputs, error)
                                                   : request_texts(work, texts, &rules, error);
-    if (outcome != 0 || request_prompt(work, error) != 0 || read_types(work, error) != 0)
+    if (outcome != 0 || request_prompt(service, work, error) != 0 || read_types(work, error) != 0 ||
+        read_truncation(service, work, work->document, error) != 0 ||
+        request_dimensions(service, work, "output_dimension", error) != 0)
         return -1;
-    return request_truncate_word(work, error);
+    return read_max_tokens(service, work, error);
 }
 
 static int read_v2(const struct service *service, struct work *work, struct api_error *error) {
@@ -95,7 +98,7 @@ static int read_v2(const struct service *service, struct work *work, struct api_
         return -1;
     if (work->embedding_types == 0)
         work->embedding_types = EMBEDDING_FLOAT;
-    return request_dimensions(service, work, "output_dimension", error);
+    return 0;
 }
 
 static void write_vectors(const struct service *service, const struct work *work, enum embedding_type type,
@@ -127,16 +130,7 @@ static void write_texts(const struct work *work, struct json_writer *writer) {
 }
 
 static void write_meta(const struct work *work, const char *version, struct json_writer *writer) {
-    json_key(writer, "meta");
-    json_begin_object(writer);
-    json_key(writer, "api_version");
-    json_begin_object(writer);
-    json_string_member(writer, "version", version);
-    json_end_object(writer);
-    json_key(writer, "billed_units");
-    json_begin_object(writer);
-    json_unsigned_member(writer, "input_tokens", work->usage.tokens);
-    json_end_object(writer);
+    reply_begin_meta(version, "input_tokens", work->usage.tokens, writer);
     json_unsigned_member(writer, "truncated_texts", work_truncated_texts(work));
     json_end_object(writer);
 }

@@ -10,19 +10,12 @@
 
 #include <stdlib.h>
 
-static int read_normalize(struct work *work, struct api_error *error) {
-    bool normalize = true;
-    if (json_field_boolean(work->document, "normalize", &normalize, error) != 0)
-        return -1;
-    work->normalize = normalize;
-    work->options.unnormalized = !normalize;
-    return 0;
-}
-
 static int read_embed(const struct service *service, struct work *work, struct api_error *error) {
-    if (request_dimensions(service, work, "dimensions", error) != 0 || read_normalize(work, error) != 0)
+    work->normalize = true;
+    if (request_dimensions(service, work, "dimensions", error) != 0 ||
+        tei_read_inputs(service, work, error) != 0)
         return -1;
-    return tei_read_inputs(service, work, error);
+    return tei_read_parameters(service, work, error);
 }
 
 static void write_embed(const struct service *service, const struct work *work, const char *request_id,
@@ -47,7 +40,7 @@ const struct dialect dialect_embed_tei = {.name = "embed_tei",
 #define EMBED_ALL_MAX_TEXTS 32u
 
 static int read_embed_all(const struct service *service, struct work *work, struct api_error *error) {
-    if (tei_read_inputs(service, work, error) != 0)
+    if (tei_read_inputs(service, work, error) != 0 || tei_read_parameters(service, work, error) != 0)
         return -1;
     if (work->text_count > EMBED_ALL_MAX_TEXTS)
         return api_refuse_field(error, "inputs", "inputs holds %zu texts, at most %u get a vector per token",
@@ -100,6 +93,11 @@ static int read_sentences(const struct service *service, struct work *work, cons
     return 0;
 }
 
+/* The path / of an embedder takes both. */
+static bool speaks_similarity(const struct service *service, const json_t *document) {
+    return service->model->kind == MODEL_EMBEDDER && json_is_object(json_object_get(document, "inputs"));
+}
+
 static int read_similarity(const struct service *service, struct work *work, struct api_error *error) {
     const json_t *inputs = json_field(work->document, "inputs");
     if (!json_is_object(inputs))
@@ -108,7 +106,7 @@ static int read_similarity(const struct service *service, struct work *work, str
                                 inputs == NULL ? "missing" : json_type_name(inputs));
     if (read_sentences(service, work, inputs, error) != 0)
         return -1;
-    return tei_read_parameters(work, json_field(work->document, "parameters"), error);
+    return tei_read_parameters(service, work, error);
 }
 
 static void write_similarity(const struct service *service, const struct work *work, const char *request_id,
@@ -124,5 +122,6 @@ static void write_similarity(const struct service *service, const struct work *w
 const struct dialect dialect_similarity = {.name = "similarity",
                                            .kind = WORK_EMBED,
                                            .error_form = API_ERROR_TEI,
+                                           .speaks = speaks_similarity,
                                            .read = read_similarity,
                                            .write = write_similarity};

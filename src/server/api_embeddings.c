@@ -2,38 +2,49 @@
  * [text], encoding_format?: "float" or "base64", dimensions?} to {object: "list", data: [{object, index,
  * embedding, tokens, truncated, characters_used}], model, usage}. */
 #include "server/dialects.h"
+#include "server/option_fields.h"
 #include "server/reply_fields.h"
 #include "server/request_fields.h"
 
+/* Jina calls it embedding_type. */
 static int read_encoding(struct work *work, struct api_error *error) {
     static const char *const words[] = {"float", "base64", NULL};
     size_t chosen = 0;
-    if (request_choice(work->document, "encoding_format", words, &chosen, error) != 0)
+    if (request_choice(work->document, "embedding_type", words, &chosen, error) != 0 ||
+        request_choice(work->document, "encoding_format", words, &chosen, error) != 0)
         return -1;
     work->embedding_types = chosen == 1 ? EMBEDDING_BASE64 : EMBEDDING_FLOAT;
     return 0;
 }
 
-/* Voyage's: only float vectors of the model's size. */
+/* Voyage's output_dtype, vLLM's embed_dtype and endianness, infinity's modality: only one of each can be had.
+ */
 static int read_output(const struct service *service, struct work *work, struct api_error *error) {
-    static const char *const words[] = {"float", NULL};
+    static const char *const floats[] = {"float", NULL}, *const singles[] = {"float32", "float", NULL};
+    static const char *const orders[] = {"little", "native", NULL}, *const modalities[] = {"text", NULL};
     size_t chosen = 0;
-    if (request_choice(work->document, "output_dtype", words, &chosen, error) != 0)
+    if (request_choice(work->document, "output_dtype", floats, &chosen, error) != 0 ||
+        request_choice(work->document, "embed_dtype", singles, &chosen, error) != 0 ||
+        request_choice(work->document, "endianness", orders, &chosen, error) != 0 ||
+        request_choice(work->document, "modality", modalities, &chosen, error) != 0)
         return -1;
     return request_dimensions(service, work, "output_dimension", error);
 }
 
 static int read_embeddings(const struct service *service, struct work *work, struct api_error *error) {
-    const struct text_rules rules = {
-        .name = "input",
-        .max_count = service->limits->max_inputs,
-        .single = true,
-        .token_ids = "; LangChain's OpenAIEmbeddings sends text with check_embedding_ctx_length=False"};
+    const struct text_rules rules = {.name = "input",
+                                     .max_count = service->limits->max_inputs,
+                                     .single = true,
+                                     .token_ids =
+                                         ": another model's tokenizer made them; LangChain's "
+                                         "OpenAIEmbeddings sends text with check_embedding_ctx_length=False"};
     if (request_dimensions(service, work, "dimensions", error) != 0 || read_encoding(work, error) != 0 ||
-        read_output(service, work, error) != 0 || request_prompt(work, error) != 0 ||
+        read_output(service, work, error) != 0 || request_prompt(service, work, error) != 0 ||
         request_texts(work, json_field(work->document, "input"), &rules, error) != 0)
         return -1;
-    return request_truncate(work, work->document, "truncation", error);
+    if (read_normalization(work, work->document, error) != 0)
+        return -1;
+    return read_truncation(service, work, work->document, error);
 }
 
 static void write_item(const struct service *service, const struct work *work, size_t index,

@@ -2,9 +2,9 @@
  * truncation_direction?}, pairs to be scored by a cross-encoder, to [{score, label}], or an array of those.
  */
 #include "server/dialects.h"
+#include "server/option_fields.h"
 #include "server/request_fields.h"
 #include "server/rerank_form.h"
-#include "server/tei_fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,15 +55,26 @@ static int read_pairs(const struct service *service, struct work *work, struct a
     return 0;
 }
 
+/* As Hugging Face's client for text classification sends them; top_k changes nothing where there is one
+ * label. */
+static int read_parameters(const struct service *service, struct work *work, struct api_error *error) {
+    static const char *const functions[] = {"sigmoid", "none", NULL};
+    const json_t *parameters = json_field(work->document, "parameters");
+    size_t chosen = work->raw_scores ? 1 : 0;
+    if (request_choice(parameters, "function_to_apply", functions, &chosen, error) != 0)
+        return -1;
+    work->raw_scores = chosen == 1;
+    return read_truncation(service, work, parameters, error);
+}
+
 static int read_predict(const struct service *service, struct work *work, struct api_error *error) {
     if (service->model->kind != MODEL_CROSS_ENCODER)
         return api_refuse(error, 400, "unsupported_model",
                           "%s is an embedder and predicts no label; use /embed or /similarity",
                           service->model->name);
-    if (read_pairs(service, work, error) != 0 ||
-        json_field_boolean(work->document, "raw_scores", &work->raw_scores, error) != 0)
+    if (read_pairs(service, work, error) != 0 || read_rerank_options(service, work, error) != 0)
         return -1;
-    return tei_read_parameters(work, work->document, error);
+    return read_parameters(service, work, error);
 }
 
 static void write_prediction(const struct work *work, size_t index, struct json_writer *writer) {

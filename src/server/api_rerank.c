@@ -17,11 +17,9 @@ static const struct rerank_form form = {
 };
 
 static int read_rerank(const struct service *service, struct work *work, struct api_error *error) {
-    if (rerank_read(service, &form, work, error) != 0 || request_document_limits(work, error) != 0)
-        return -1;
     /* Only infinity's clients send raw_scores, and they want the document as a string. */
     work->documents_as_strings = json_field(work->document, "raw_scores") != NULL;
-    return json_field_boolean(work->document, "raw_scores", &work->raw_scores, error);
+    return rerank_read(service, &form, work, error);
 }
 
 /* On the bare path LiteLLM asks for documents by default, and one half of its readers fails on an object, the
@@ -42,16 +40,7 @@ static uint64_t search_units(const struct work *work) {
 }
 
 static void write_meta(const struct work *work, const char *version, struct json_writer *writer) {
-    json_key(writer, "meta");
-    json_begin_object(writer);
-    json_key(writer, "api_version");
-    json_begin_object(writer);
-    json_string_member(writer, "version", version);
-    json_end_object(writer);
-    json_key(writer, "billed_units");
-    json_begin_object(writer);
-    json_unsigned_member(writer, "search_units", search_units(work));
-    json_end_object(writer);
+    reply_begin_meta(version, "search_units", search_units(work), writer);
     json_key(writer, "tokens");
     json_begin_object(writer);
     json_unsigned_member(writer, "input_tokens", work->usage.tokens);

@@ -1,5 +1,6 @@
 /* The rerank dialects whose results are `data`: those of Voyage, Mixedbread and Pinecone. */
 #include "server/dialects.h"
+#include "server/option_fields.h"
 #include "server/reply_fields.h"
 #include "server/request_fields.h"
 #include "server/rerank_form.h"
@@ -31,9 +32,7 @@ static bool speaks_voyage(const struct service *service, const json_t *document)
 }
 
 static int read_voyage(const struct service *service, struct work *work, struct api_error *error) {
-    if (rerank_read(service, &voyage, work, error) != 0)
-        return -1;
-    return request_truncate(work, work->document, "truncation", error);
+    return rerank_read(service, &voyage, work, error);
 }
 
 static void write_voyage(const struct service *service, const struct work *work, const char *request_id,
@@ -89,7 +88,7 @@ const struct dialect dialect_rerank_mixedbread = {.name = "rerank_mixedbread",
                                                   .read = read_mixedbread,
                                                   .write = write_mixedbread};
 
-/* --- Pinecone: {query, documents: [{text}], rank_fields, top_n?, return_documents?} --- */
+/* --- Pinecone: {query, documents: [{text}], rank_fields, top_n?, return_documents?, parameters?} --- */
 
 static const struct rerank_form pinecone = {
     .texts = "documents",
@@ -98,7 +97,7 @@ static const struct rerank_form pinecone = {
     .echo = "return_documents",
     .score = "score",
     .echoed = "document",
-    .echo_form = ECHO_OBJECT,
+    .echo_form = ECHO_WHOLE,
 };
 
 /* No other client of the bare path names fields. */
@@ -107,8 +106,16 @@ static bool speaks_pinecone(const struct service *service, const json_t *documen
     return has_field(document, "documents") && has_field(document, "rank_fields");
 }
 
+/* Pinecone's default is to return the documents; whether they are cut stands in parameters. */
 static int read_pinecone(const struct service *service, struct work *work, struct api_error *error) {
-    return rerank_read(service, &pinecone, work, error);
+    const json_t *parameters = json_field(work->document, "parameters");
+    work->return_documents = true;
+    if (rerank_read(service, &pinecone, work, error) != 0)
+        return -1;
+    if (parameters != NULL && !json_is_object(parameters))
+        return api_refuse_field(error, "parameters", "parameters is %s, expected an object",
+                                json_type_name(parameters));
+    return read_truncation(service, work, parameters, error);
 }
 
 static void write_pinecone(const struct service *service, const struct work *work, const char *request_id,

@@ -2,11 +2,10 @@
  * FlashRank: {query, passages: [{id, text, meta}], top_n?} to the same objects, best first, with `score`.
  * NVIDIA: {query: {text}, passages: [{text}], truncate?} to {rankings: [{index, logit}], usage}. */
 #include "server/dialects.h"
+#include "server/option_fields.h"
 #include "server/reply_fields.h"
 #include "server/request_fields.h"
 #include "server/rerank_form.h"
-
-#include <stdlib.h>
 
 static int read_passages(const struct service *service, struct work *work, struct api_error *error) {
     const struct text_rules rules = {
@@ -25,34 +24,19 @@ static int read_flashrank(const struct service *service, struct work *work, stru
     if (request_query(work, json_field(work->document, "query"), "query", error) != 0 ||
         read_passages(service, work, error) != 0)
         return -1;
-    return request_top(work, "top_n", error);
-}
-
-static void write_value(const json_t *value, struct json_writer *writer) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    if (text == NULL)
-        writer->status = STATUS_OUT_OF_MEMORY;
-    else
-        json_verbatim(writer, bytes_of_string(text));
-    free(text);
+    if (request_top(work, "top_n", error) != 0)
+        return -1;
+    return read_rerank_options(service, work, error);
 }
 
 static void write_passage(const struct work *work, size_t index, struct json_writer *writer) {
     const json_t *passage = json_array_get(json_object_get(work->document, "passages"), index);
-    /* json_object_iter takes no constant object, though it changes nothing. */
-    json_t *object = json_array_get(json_object_get(work->document, "passages"), index);
     json_begin_object(writer);
     if (json_is_string(passage)) {
         json_key(writer, "text");
         json_text(writer, work->texts[index]);
     }
-    for (void *member = json_object_iter(object); member != NULL;
-         member = json_object_iter_next(object, member)) {
-        if (strcmp(json_object_iter_key(member), "score") == 0)
-            continue;
-        json_key_text(writer, bytes_of_string(json_object_iter_key(member)));
-        write_value(json_object_iter_value(member), writer);
-    }
+    reply_members(passage, "score", writer);
     json_key(writer, "score");
     json_float(writer, rerank_score(work, index));
     json_end_object(writer);
@@ -82,8 +66,9 @@ static int read_nvidia(const struct service *service, struct work *work, struct 
                                         : request_query_object(work, query, "query", error);
     if (outcome != 0 || read_passages(service, work, error) != 0)
         return -1;
-    work->top_n = work->text_count;
-    return request_truncate_word(work, error);
+    if (request_top(work, "top_n", error) != 0)
+        return -1;
+    return read_rerank_options(service, work, error);
 }
 
 static void write_nvidia(const struct service *service, const struct work *work, const char *request_id,

@@ -20,11 +20,7 @@ static bool speaks_tei(const struct service *service, const json_t *document) {
 }
 
 static int read_tei(const struct service *service, struct work *work, struct api_error *error) {
-    if (rerank_read(service, &form, work, error) != 0 ||
-        request_truncate(work, work->document, "truncate", error) != 0 ||
-        request_truncation_direction(work, work->document, error) != 0)
-        return -1;
-    return json_field_boolean(work->document, "raw_scores", &work->raw_scores, error);
+    return rerank_read(service, &form, work, error);
 }
 
 static void write_tei(const struct service *service, const struct work *work, const char *request_id,

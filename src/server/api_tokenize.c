@@ -1,4 +1,5 @@
-/* Of text-embeddings-inference: /tokenize, {inputs: text or [text], add_special_tokens?} to one array of
+/* Of text-embeddings-inference: /tokenize, {inputs: text or [text], add_special_tokens?, prompt_name?} to one
+ * array of
  * [{id, text, special, start, stop}] for each text, with offsets in code points; /decode, {ids: [id] or
  * [[id]], skip_special_tokens?} to [text]. */
 #include "server/dialects.h"
@@ -22,11 +23,9 @@ static void write_other(const struct service *service, const struct work *work, 
 /* --- tokenize --- */
 
 static int read_tokenize(const struct service *service, struct work *work, struct api_error *error) {
-    const struct text_rules rules = {
-        .name = "inputs", .max_count = service->limits->max_inputs, .single = true, .token_ids = ""};
-    if (tei_check_prompt(work->document, error) != 0)
+    if (request_prompt_name(service, work, work->document, error) != 0)
         return -1;
-    return request_texts(work, json_field(work->document, "inputs"), &rules, error);
+    return tei_read_inputs(service, work, error);
 }
 
 static void write_special(const struct tokenizer *tokenizer, uint32_t id, struct json_writer *writer) {
@@ -67,20 +66,39 @@ static void write_tokens(const struct tokenizer *tokenizer, const struct tokens 
     json_end_array(writer);
 }
 
+/* What is tokenized is the prompt and the text, and offsets are in both: as text-embeddings-inference. */
+static enum status put_prompt(const struct service *service, const struct work *work, struct buffer *prompted,
+                              struct bytes *text) {
+    const struct model_prompts *prompts = &service->model->prompts;
+    if (work->options.prompt == PROMPT_NONE)
+        return STATUS_OK;
+    const char *prompt = work->options.prompt == PROMPT_QUERY ? prompts->query : prompts->passage;
+    prompted->size = 0;
+    enum status status = buffer_append(prompted, prompt, strlen(prompt), NULL);
+    if (status == STATUS_OK)
+        status = buffer_append(prompted, text->data, text->size, NULL);
+    *text = buffer_bytes(prompted);
+    return status;
+}
+
 /* A token is some 70 bytes of JSON; so many at most as there may be values in a body. */
-static int tokenize_all(const struct service *service, struct work *work, bool special, struct tokens *tokens,
-                        struct json_writer *writer, struct api_error *error) {
+static int tokenize_all(const struct service *service, struct work *work, bool special,
+                        struct buffer *prompted, struct tokens *tokens, struct json_writer *writer,
+                        struct api_error *error) {
     const struct tokenizer *tokenizer = &service->model->tokenizer;
     const struct encode_options options = {.with_spans = true};
     uint64_t most = service->limits->max_json_values;
     struct error failure;
     for (size_t i = 0; i < work->text_count; i++) {
-        if (tokenizer_encode(tokenizer, work->texts[i], &options, tokens, &failure) != STATUS_OK)
+        struct bytes text = work->texts[i];
+        if (put_prompt(service, work, prompted, &text) != STATUS_OK)
+            return no_memory(error);
+        if (tokenizer_encode(tokenizer, text, &options, tokens, &failure) != STATUS_OK)
             return api_refuse_failure(error, &failure);
         work->usage.tokens += tokens->count + (special ? TOKENIZER_SPECIAL_SINGLE : 0);
         if (work->usage.tokens > most)
             return api_refuse_field(error, "inputs", "inputs have more than %" PRIu64 " tokens", most);
-        write_tokens(tokenizer, tokens, work->texts[i], special, writer);
+        write_tokens(tokenizer, tokens, text, special, writer);
     }
     return 0;
 }
@@ -90,10 +108,12 @@ static int compute_tokenize(const struct service *service, struct work *work, st
     if (json_field_boolean(work->document, "add_special_tokens", &special, error) != 0)
         return -1;
     struct tokens tokens = {0};
+    struct buffer prompted = {0};
     struct json_writer writer = json_writer_to(&work->other);
     json_begin_array(&writer);
-    int outcome = tokenize_all(service, work, special, &tokens, &writer, error);
+    int outcome = tokenize_all(service, work, special, &prompted, &tokens, &writer, error);
     json_end_array(&writer);
+    buffer_free(&prompted);
     tokens_free(&tokens);
     if (outcome == 0 && json_writer_finish(&writer, NULL) != STATUS_OK)
         return no_memory(error);

@@ -1,6 +1,7 @@
 #include "server/preparation.h"
 
 #include "server/json_body.h"
+#include "server/option_fields.h"
 #include "server/service_choice.h"
 
 #include <inttypes.h>
@@ -61,7 +62,8 @@ static int read_body(const struct service *service, struct job *job, struct api_
     if (service_choose(service, job->dialect, work->document, &job->service, error) != 0)
         return -1;
     service = job->service;
-    if (job->dialect->read(service, work, error) != 0)
+    if (refuse_unavailable(job->dialect->kind, work->document, error) != 0 ||
+        job->dialect->read(service, work, error) != 0)
         return -1;
     if (job->dialect->kind == WORK_OTHER)
         return job->dialect->compute(service, work, error);

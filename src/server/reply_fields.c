@@ -1,12 +1,28 @@
 #include "server/reply_fields.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 void reply_usage(const struct work *work, struct json_writer *writer) {
     json_key(writer, "usage");
     json_begin_object(writer);
     json_unsigned_member(writer, "prompt_tokens", work->usage.tokens);
     json_unsigned_member(writer, "total_tokens", work->usage.tokens);
+    json_end_object(writer);
+}
+
+void reply_begin_meta(const char *version, const char *unit, uint64_t count, struct json_writer *writer) {
+    json_key(writer, "meta");
+    json_begin_object(writer);
+    json_key(writer, "api_version");
+    json_begin_object(writer);
+    json_string_member(writer, "version", version);
+    json_end_object(writer);
+    json_key(writer, "billed_units");
+    json_begin_object(writer);
+    json_unsigned_member(writer, unit, count);
     json_end_object(writer);
 }
 
@@ -19,6 +35,27 @@ void reply_score_details(const struct service *service, const struct passage_sco
     json_unsigned_member(writer, "characters_used", score->character_end - score->character_start);
     if (score->windows > 1)
         json_unsigned_member(writer, "windows", score->windows);
+}
+
+static void write_value(const json_t *value, struct json_writer *writer) {
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (text == NULL)
+        writer->status = STATUS_OUT_OF_MEMORY;
+    else
+        json_verbatim(writer, bytes_of_string(text));
+    free(text);
+}
+
+void reply_members(const json_t *object, const char *without, struct json_writer *writer) {
+    /* Jansson's iterators take no constant object, though they change nothing. */
+    json_t *members = (json_t *)(uintptr_t)object;
+    for (void *member = json_object_iter(members); member != NULL;
+         member = json_object_iter_next(members, member)) {
+        if (without != NULL && strcmp(json_object_iter_key(member), without) == 0)
+            continue;
+        json_key_text(writer, bytes_of_string(json_object_iter_key(member)));
+        write_value(json_object_iter_value(member), writer);
+    }
 }
 
 const float *work_embedding(const struct service *service, const struct work *work, size_t index) {

@@ -38,9 +38,8 @@ static int read_text(const json_t *item, size_t index, const struct text_rules *
     const json_t *value = item;
     snprintf(param, sizeof param, "%s[%zu]", rules->name, index);
     if (rules->token_ids != NULL && (json_is_number(item) || json_is_array(item)))
-        return api_refuse_field(error, rules->name,
-                                "%s holds token ids of another model's tokenizer, expected text%s",
-                                rules->name, rules->token_ids);
+        return api_refuse_field(error, rules->name, "%s holds token ids, expected text%s", rules->name,
+                                rules->token_ids);
     if (rules->objects && json_is_object(item)) {
         value = json_object_get(item, "text");
         snprintf(param, sizeof param, "%s[%zu].text", rules->name, index);
@@ -144,18 +143,12 @@ int request_joined_texts(struct work *work, const json_t *value, const json_t *f
 /* --- the rest --- */
 
 int request_top(struct work *work, const char *name, struct api_error *error) {
+    const char *other = strcmp(name, "top_n") == 0 ? "top_k" : "top_n";
     uint64_t top = work->text_count;
-    if (json_field_positive(work->document, name, &top, error) != 0)
+    if (json_field_positive(work->document, other, &top, error) != 0 ||
+        json_field_positive(work->document, name, &top, error) != 0)
         return -1;
     work->top_n = top < work->text_count ? (size_t)top : work->text_count;
-    return 0;
-}
-
-int request_truncate(struct work *work, const json_t *fields, const char *name, struct api_error *error) {
-    bool truncate = true;
-    if (json_field_boolean(fields, name, &truncate, error) != 0)
-        return -1;
-    work->options.truncation = truncate ? TRUNCATION_LONGEST_FIRST : TRUNCATION_NONE;
     return 0;
 }
 
@@ -183,49 +176,13 @@ int request_choice(const json_t *document, const char *name, const char *const *
                             json_is_string(field) ? "another word" : json_type_name(field), expected);
 }
 
-int request_truncation_direction(struct work *work, const json_t *fields, struct api_error *error) {
-    static const char *const words[] = {"right", "left", NULL};
-    size_t chosen = 0;
-    if (request_choice(fields, "truncation_direction", words, &chosen, error) != 0)
-        return -1;
-    work->options.truncation_direction = chosen == 1 ? TRUNCATION_LEFT : TRUNCATION_RIGHT;
-    return 0;
-}
-
-int request_truncate_word(struct work *work, struct api_error *error) {
-    static const char *const words[] = {"NONE", "END", "START", NULL};
-    size_t chosen = 1;
-    if (request_choice(work->document, "truncate", words, &chosen, error) != 0)
-        return -1;
-    work->options.truncation = chosen == 0 ? TRUNCATION_NONE : TRUNCATION_LONGEST_FIRST;
-    work->options.truncation_direction = chosen == 2 ? TRUNCATION_LEFT : TRUNCATION_RIGHT;
-    return 0;
-}
-
-static uint32_t at_most_32_bits(uint64_t value) {
-    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-}
-
-int request_document_limits(struct work *work, struct api_error *error) {
-    uint64_t tokens = 0, chunks = 0, overlap = 0;
-    if (json_field_positive(work->document, "max_tokens_per_doc", &tokens, error) != 0 ||
-        json_field_positive(work->document, "max_chunks_per_doc", &chunks, error) != 0 ||
-        json_field_count(work->document, "overlap_tokens", &overlap, error) != 0)
-        return -1;
-    work->options.max_passage_tokens = at_most_32_bits(tokens);
-    work->options.windows = chunks > 0;
-    work->options.max_windows = at_most_32_bits(chunks);
-    work->options.window_stride = at_most_32_bits(overlap);
-    return 0;
-}
-
 int request_dimensions(const struct service *service, const struct work *work, const char *name,
                        struct api_error *error) {
     const struct model *model = service->model;
-    uint64_t dimensions = model->shape.hidden_size;
-    if (json_field_positive(work->document, name, &dimensions, error) != 0)
+    uint64_t dimensions = 0;
+    if (json_field_count(work->document, name, &dimensions, error) != 0)
         return -1;
-    if (dimensions != model->shape.hidden_size)
+    if (dimensions != 0 && dimensions != model->shape.hidden_size)
         return api_refuse_field(error, name, "%s %" PRIu64 " is not available: %s gives vectors of %" PRIu32,
                                 name, dimensions, model->name, model->shape.hidden_size);
     return 0;
@@ -251,7 +208,29 @@ enum prompt request_prompt_of_word(struct bytes word) {
     return PROMPT_NONE;
 }
 
-int request_prompt(struct work *work, struct api_error *error) {
+/* As text-embeddings-inference, which refuses a name that the model has no prompt of. */
+int request_prompt_name(const struct service *service, struct work *work, const json_t *fields,
+                        struct api_error *error) {
+    const struct model_prompts *prompts = &service->model->prompts;
+    bool query = prompts->query[0] != '\0', passage = prompts->passage[0] != '\0';
+    struct bytes name;
+    if (json_field_string(fields, "prompt_name", &name, error) != 0)
+        return -1;
+    if (name.data == NULL)
+        return 0;
+    enum prompt prompt = request_prompt_of_word(name);
+    if ((prompt != PROMPT_QUERY || !query) && (prompt != PROMPT_PASSAGE || !passage))
+        return api_refuse_field(error, "prompt_name", "prompt_name: %s has no prompt \"%.*s\"; it has %s%s%s",
+                                service->model->name, (int)(name.size < 64 ? name.size : 64),
+                                (const char *)name.data, query ? "query" : "", query && passage ? ", " : "",
+                                passage ? "document"
+                                : query ? ""
+                                        : "none");
+    work->options.prompt = prompt;
+    return 0;
+}
+
+int request_prompt(const struct service *service, struct work *work, struct api_error *error) {
     static const char *const names[] = {"input_type", "task"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct bytes word;
@@ -260,5 +239,5 @@ int request_prompt(struct work *work, struct api_error *error) {
         if (word.data != NULL)
             work->options.prompt = request_prompt_of_word(word);
     }
-    return 0;
+    return request_prompt_name(service, work, work->document, error);
 }

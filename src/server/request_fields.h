@@ -28,26 +28,16 @@ int request_texts(struct work *work, const json_t *value, const struct text_rule
 int request_joined_texts(struct work *work, const json_t *value, const json_t *fields,
                          const struct text_rules *rules, struct api_error *error);
 
-/* How many results are wanted: at least 1, all by default. After the texts. */
+/* How many results are wanted: at least 1, all by default; name is top_n or top_k, and where it is absent the
+ * other one counts. After the texts. */
 int request_top(struct work *work, const char *name, struct api_error *error);
-
-/* A boolean of an object that may be NULL: false refuses what is too long instead of cutting it. */
-int request_truncate(struct work *work, const json_t *fields, const char *name, struct api_error *error);
-
-/* truncation_direction: "left" or "right", in any case of letters. */
-int request_truncation_direction(struct work *work, const json_t *fields, struct api_error *error);
-
-/* truncate: "NONE", "END" or "START", as Cohere and NVIDIA have it, in any case of letters. */
-int request_truncate_word(struct work *work, struct api_error *error);
-
-/* max_tokens_per_doc; max_chunks_per_doc: windows, with overlap_tokens between them. */
-int request_document_limits(struct work *work, struct api_error *error);
 
 /* One word of several, NULL-terminated, in any case of letters; *chosen stays when the field is absent. */
 int request_choice(const json_t *document, const char *name, const char *const *words, size_t *chosen,
                    struct api_error *error);
 
-/* A number of dimensions: only the model's own can be had. */
+/* A number of dimensions: only the model's own can be had, which 0 stands for, as infinity's client has it.
+ */
 int request_dimensions(const struct service *service, const struct work *work, const char *name,
                        struct api_error *error);
 
@@ -58,8 +48,12 @@ bool has_field(const json_t *document, const char *name);
  * "retrieval." before it too, as Jina has it. Any other word: PROMPT_NONE. */
 enum prompt request_prompt_of_word(struct bytes word);
 
-/* The prompt of an embed request, from input_type (Cohere, Voyage, NVIDIA) or task (Jina); other roles, such
- * as clustering, have none. */
-int request_prompt(struct work *work, struct api_error *error);
+/* prompt_name of an object that may be NULL: a prompt that the model has. */
+int request_prompt_name(const struct service *service, struct work *work, const json_t *fields,
+                        struct api_error *error);
+
+/* The prompt of an embed request, from input_type (Cohere, Voyage, NVIDIA), task (Jina) or prompt_name; other
+ * roles than a query's and a passage's, such as clustering, have none. */
+int request_prompt(const struct service *service, struct work *work, struct api_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 #include "server/rerank_form.h"
 
+#include "server/option_fields.h"
 #include "server/reply_fields.h"
 #include "server/request_fields.h"
 
@@ -17,7 +18,8 @@ static int read_texts(const struct service *service, const struct rerank_form *f
 int rerank_read(const struct service *service, const struct rerank_form *form, struct work *work,
                 struct api_error *error) {
     if (request_query(work, json_field(work->document, "query"), "query", error) != 0 ||
-        read_texts(service, form, work, error) != 0 || request_top(work, form->top, error) != 0)
+        read_texts(service, form, work, error) != 0 || request_top(work, form->top, error) != 0 ||
+        read_rerank_options(service, work, error) != 0)
         return -1;
     return json_field_boolean(work->document, form->echo, &work->return_documents, error);
 }
@@ -34,9 +36,15 @@ static void write_text(const struct rerank_form *form, const struct work *work, 
         json_text(writer, work->texts[index]);
         return;
     }
+    const json_t *document = json_array_get(json_object_get(work->document, form->texts), index);
+    bool whole = form->echo_form == ECHO_WHOLE && json_is_object(document);
     json_begin_object(writer);
-    json_key(writer, "text");
-    json_text(writer, work->texts[index]);
+    if (whole) {
+        reply_members(document, NULL, writer);
+    } else {
+        json_key(writer, "text");
+        json_text(writer, work->texts[index]);
+    }
     json_end_object(writer);
 }
 

@@ -8,6 +8,7 @@
 enum echo_form {
     ECHO_OBJECT, /* {"text": ...} */
     ECHO_STRING,
+    ECHO_WHOLE, /* an object as it came */
 };
 
 struct rerank_form {

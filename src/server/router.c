@@ -13,7 +13,7 @@
 #define RERANK_BARE                                                                                          \
     DIALECTS(&dialect_rerank_tei, &dialect_rerank_flashrank, &dialect_rerank_mixedbread,                     \
              &dialect_rerank_voyage, &dialect_rerank_pinecone, &dialect_rerank_bare)
-#define MAIN_TASK  DIALECTS(&dialect_rerank_tei, &dialect_main_task, &dialect_embed_tei)
+#define MAIN_TASK  DIALECTS(&dialect_rerank_tei, &dialect_similarity, &dialect_main_task, &dialect_embed_tei)
 #define EMBEDDINGS DIALECTS(&dialect_embeddings)
 #define COHERE_V1  DIALECTS(&dialect_embed_cohere_v1)
 #define COHERE_V2  DIALECTS(&dialect_embed_cohere_v2)

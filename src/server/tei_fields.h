@@ -4,14 +4,11 @@
 
 #include "server/dialect.h"
 
-/* inputs, and the parameters beside them. */
+/* inputs: text or texts. */
 int tei_read_inputs(const struct service *service, struct work *work, struct api_error *error);
 
-/* prompt_name of an object, which may be NULL: there are no prompts. */
-int tei_check_prompt(const json_t *parameters, struct api_error *error);
-
-/* truncate, truncation_direction and prompt_name, of the body or of an object in it; parameters may be
- * NULL. */
-int tei_read_parameters(struct work *work, const json_t *parameters, struct api_error *error);
+/* The parameters of an embed request: what option_fields.h knows, and prompt_name. They stand in the body, or
+ * in its member parameters, which the body's own go before. */
+int tei_read_parameters(const struct service *service, struct work *work, struct api_error *error);
 
 #endif

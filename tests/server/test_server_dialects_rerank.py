@@ -95,7 +95,7 @@ def test_pinecone(cross_encoder, expected):
     documents = [{"text": text, "id": str(index)} for index, text in enumerate(DOCUMENTS)]
     reply = ask(cross_encoder, "/rerank", query=QUERY, documents=documents, rank_fields=["text"], return_documents=True)
     assert_same(reply["data"], expected, "score")
-    assert reply["data"][0]["document"] == {"text": DOCUMENTS[reply["data"][0]["index"]]}
+    assert reply["data"][0]["document"] == documents[reply["data"][0]["index"]]
     assert reply["usage"]["rerank_units"] == 1 and reply["model"]
 
 

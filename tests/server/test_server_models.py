@@ -162,3 +162,23 @@ def test_a_prompt_the_model_has_not_is_refused_where_it_is_named(prompted, embed
     # Clients send a role to every model: it is no error where there is no prompt.
     assert vector(embedder, "/v1/embeddings", {"input": ["words"], "input_type": "query"}) == vector(
         embedder, "/v1/embeddings", {"input": ["words"]})
+
+
+def test_the_other_paths_of_tei_read_the_prompt_too(prompted):
+    def ask(path, **body):
+        status, _, reply = prompted.post(path, body)
+        assert status == 200, reply
+        return reply
+
+    def similarity(source, sentence, **parameters):
+        return ask("/similarity", inputs={"source_sentence": source, "sentences": [sentence]}, **parameters)
+
+    expected = similarity("query: a cat", "query: a dog")
+    assert similarity("a cat", "a dog", parameters={"prompt_name": "query"}) == expected
+    assert similarity("a cat", "a dog", prompt_name="query") == expected != similarity("a cat", "a dog")
+    assert ask("/embed_all", inputs="a cat", prompt_name="document") == ask("/embed_all", inputs="passage: a cat")
+    for special in (True, False):
+        asked = {"inputs": ["a cat", "ein Hund"], "add_special_tokens": special, "prompt_name": "query"}
+        expected = ask("/tokenize", inputs=["query: a cat", "query: ein Hund"], add_special_tokens=special)
+        assert ask("/tokenize", **asked) == expected
+    assert prompted.post("/tokenize", {"inputs": "a", "prompt_name": "code"})[0] == 422
