@@ -402,10 +402,10 @@ dist:
 	@echo $(BUILD)/rescoldo-$(VERSION).tar.gz
 
 format:
-	clang-format -i $(FORMATTED)
+	$(Q)clang-format -i $(FORMATTED)
 
 format-check:
-	clang-format --dry-run -Werror $(FORMATTED)
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
 
 compile_commands.json: Makefile
 	@{ echo '['; separator=; for source in $(SOURCES); do \
