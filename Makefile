@@ -75,7 +75,7 @@ PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(LLHT
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
 LIBRARY_PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -isystem $(abspath $(GENERATED)) $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -isystem $(GENERATED) $(CPPFLAGS)
 # No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
 # The same objects make the program and the shared library, none of whose functions can be interposed.
 CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
@@ -350,7 +350,7 @@ WHEEL_PYTHON ?= $(WHEEL_VENV)/bin/python
 WHEELS := $(BUILD)/wheels
 .PHONY: wheel wheel-test sdist print-version print-library-packages
 wheel: $(WHEEL_VENV)/requirements.txt
-	@python/build-wheel '$(WHEEL_PYTHON)' '$(abspath $(BUILD))' '$(abspath $(WHEELS))' $(VERSION) '$(ONNX_PROTO)'
+	@python/build-wheel '$(WHEEL_PYTHON)' '$(BUILD)' '$(abspath $(WHEELS))' $(VERSION) '$(ONNX_PROTO)'
 
 # What `pip install` takes where there is no wheel for a machine; `make wheel` builds from it.
 sdist: $(WHEEL_VENV)/requirements.txt
