@@ -26,9 +26,9 @@ struct summary {
     double ahead;         /* of those for the jobs that go before the request */
 };
 
-/* Of a request whose model is not known. */
-static double nanoseconds_of(const struct backlog *backlog, double tokens) {
-    return tokens * forecast_nanoseconds_per_token(backlog->forecast, FORECAST_ANY_MODEL);
+/* Of one worker. */
+static double nanoseconds_of(const struct backlog *backlog, const struct demand *demand) {
+    return demand->tokens * forecast_nanoseconds_per_token(backlog->forecast, demand->model);
 }
 
 static double shared(const struct backlog *backlog, double nanoseconds) {
@@ -39,9 +39,9 @@ static uint64_t bounded(double nanoseconds) {
     return nanoseconds < LONGEST_WAIT ? (uint64_t)nanoseconds : (uint64_t)LONGEST_WAIT;
 }
 
-static struct summary summarize(const struct backlog *backlog, double tokens) {
+static struct summary summarize(const struct backlog *backlog, const struct demand *demand) {
     struct summary summary = {0};
-    double most = AHEAD * nanoseconds_of(backlog, tokens);
+    double most = AHEAD * nanoseconds_of(backlog, demand);
     for (const struct job *job = backlog->jobs->first; job != NULL; job = job->next) {
         double nanoseconds = job_remaining_nanoseconds(job, backlog->forecast);
         summary.jobs++;
@@ -54,16 +54,17 @@ static struct summary summarize(const struct backlog *backlog, double tokens) {
 }
 
 uint64_t backlog_nanoseconds(const struct backlog *backlog) {
-    return bounded(shared(backlog, summarize(backlog, 0).nanoseconds));
+    const struct demand none = {0};
+    return bounded(shared(backlog, summarize(backlog, &none).nanoseconds));
 }
 
-bool admission_has_room(const struct backlog *backlog, double tokens) {
+bool admission_has_room(const struct backlog *backlog, const struct demand *demand) {
     const struct limits *limits = backlog->limits;
-    struct summary summary = summarize(backlog, tokens);
+    struct summary summary = summarize(backlog, demand);
     if (summary.jobs == 0)
         return true;
     return summary.waiting < limits->max_queued_requests &&
-           summary.tokens + tokens <= (double)limits->max_queued_tokens &&
+           summary.tokens + demand->tokens <= (double)limits->max_queued_tokens &&
            shared(backlog, summary.ahead) < (double)limits->max_queue_seconds * NANOSECONDS_PER_SECOND;
 }
 
@@ -121,12 +122,19 @@ static double larger(double a, double b) {
     return a > b ? a : b;
 }
 
-/* At most one more turn of the queue is kept free for the promised: not all of them obey. */
-static double promised_tokens(const struct admission *admission, size_t count) {
-    double tokens = 0;
-    for (size_t i = 0; i < count; i++)
-        tokens += admission->promises[i].tokens;
-    return tokens;
+/* What the first promises hold; nanoseconds are of one worker. */
+struct promised {
+    double tokens, nanoseconds;
+};
+
+static struct promised add_promises(const struct admission *admission, const struct backlog *backlog,
+                                    size_t count) {
+    struct promised promised = {0};
+    for (size_t i = 0; i < count; i++) {
+        promised.tokens += admission->promises[i].demand.tokens;
+        promised.nanoseconds += nanoseconds_of(backlog, &admission->promises[i].demand);
+    }
+    return promised;
 }
 
 /* One worker's time until the tokens left and promised are so few that the request's fit beside them. One
@@ -139,25 +147,27 @@ static double nanoseconds_of_excess(const struct backlog *backlog, const struct 
     return excess > 0 ? summary->nanoseconds * excess / summary->tokens : 0;
 }
 
-uint64_t admission_promise(struct admission *admission, const struct backlog *backlog, double tokens,
-                           struct shortage shortage) {
+uint64_t admission_promise(struct admission *admission, const struct backlog *backlog,
+                           const struct demand *demand, struct shortage shortage) {
     const struct limits *limits = backlog->limits;
-    struct summary summary = summarize(backlog, tokens);
+    struct summary summary = summarize(backlog, demand);
     forget(admission, backlog->now);
+    /* At most one more turn of the queue is kept free for the promised: not all of them obey. */
     size_t turn = (size_t)limits->max_queued_requests + backlog->workers;
-    size_t promised = admission->promise_count < turn ? admission->promise_count : turn;
+    size_t count = admission->promise_count < turn ? admission->promise_count : turn;
     size_t most = (size_t)limits->max_queued_requests;
-    size_t jobs = summary.waiting + promised >= most ? summary.waiting + promised - most + 1 : 0;
+    size_t jobs = summary.waiting + count >= most ? summary.waiting + count - most + 1 : 0;
     double until = nanoseconds_until(backlog, &summary, jobs, &shortage);
     double wait =
         until < 0 ? shared(backlog, summary.nanoseconds) + UNKNOWN_BYTES_WAIT : shared(backlog, until);
-    double ahead = promised_tokens(admission, promised);
+    struct promised promised = add_promises(admission, backlog, count);
     double allowed = (double)limits->max_queue_seconds * NANOSECONDS_PER_SECOND;
-    wait = larger(wait, shared(backlog, summary.ahead + nanoseconds_of(backlog, ahead)) - allowed);
-    wait = larger(wait, shared(backlog, nanoseconds_of_excess(backlog, &summary, ahead + tokens)));
+    wait = larger(wait, shared(backlog, summary.ahead + promised.nanoseconds) - allowed);
+    double excess = nanoseconds_of_excess(backlog, &summary, promised.tokens + demand->tokens);
+    wait = larger(wait, shared(backlog, excess));
     uint64_t milliseconds = bounded(wait * MARGIN) / 1000000 + MIN_RETRY_MILLISECONDS;
     if (admission->promise_count < ADMISSION_PROMISES)
         admission->promises[admission->promise_count++] =
-            (struct promise){backlog->now + milliseconds * 1000000, tokens};
+            (struct promise){backlog->now + milliseconds * 1000000, *demand};
     return milliseconds;
 }

@@ -16,10 +16,16 @@
 
 #define ADMISSION_PROMISES ((size_t)256)
 
+/* What a request asks for that has not been read. */
+struct demand {
+    double tokens;
+    size_t model; /* its number, or FORECAST_ANY_MODEL */
+};
+
 /* To a refused client: come back then. */
 struct promise {
     uint64_t due; /* clock_nanoseconds() */
-    double tokens;
+    struct demand demand;
 };
 
 struct admission {
@@ -44,13 +50,12 @@ struct shortage {
 /* Predicted time until all jobs are done. */
 uint64_t backlog_nanoseconds(const struct backlog *backlog);
 
-/* Would a request of so many tokens be taken, whichever model it is for? One alone always is, however long it
- * runs. */
-bool admission_has_room(const struct backlog *backlog, double tokens);
+/* Would the request be taken? One alone always is, however long it runs. */
+bool admission_has_room(const struct backlog *backlog, const struct demand *demand);
 
 /* For a refused request: milliseconds until it will be taken and until the jobs that are done then have freed
  * what it lacks. Remembers the promise. */
-uint64_t admission_promise(struct admission *admission, const struct backlog *backlog, double tokens,
-                           struct shortage shortage);
+uint64_t admission_promise(struct admission *admission, const struct backlog *backlog,
+                           const struct demand *demand, struct shortage shortage);
 
 #endif

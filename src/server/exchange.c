@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "server/connection.h"
 #include "server/router.h"
+#include "server/service_choice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,10 +25,17 @@ static void decide(struct connection *connection, struct api_error *error) {
     connection->reply_decided = true;
 }
 
-static void decide_overloaded(struct connection *connection, enum shed_reason reason, uint64_t body_bytes,
-                              struct shortage shortage) {
+static struct expected_request expect(const struct connection *connection, uint64_t body_bytes) {
+    const struct service *services = connection->state->services;
+    const struct service *service = service_expected(services, routes[connection->route].dialects);
+    return (struct expected_request){body_bytes,
+                                     service != NULL ? (size_t)(service - services) : FORECAST_ANY_MODEL};
+}
+
+static void decide_overloaded(struct connection *connection, enum shed_reason reason,
+                              const struct expected_request *expected, struct shortage shortage) {
     struct api_error error;
-    uint64_t milliseconds = scheduler_retry_milliseconds(connection->state->scheduler, body_bytes, shortage);
+    uint64_t milliseconds = scheduler_retry_milliseconds(connection->state->scheduler, expected, shortage);
     connection->state->metrics.shed[reason]++;
     api_refuse(&error, 429, "overloaded",
                "the server has more work than it can finish soon; retry in %" PRIu64 " ms", milliseconds);
@@ -60,10 +68,11 @@ static void check_room(struct connection *connection) {
     struct server_state *state = connection->state;
     uint64_t content_length = connection->request.content_length;
     uint64_t bodies = state->body_bytes + content_length;
-    if (!scheduler_has_room(state->scheduler, content_length))
-        decide_overloaded(connection, SHED_QUEUE, content_length, (struct shortage){0});
+    const struct expected_request expected = expect(connection, content_length);
+    if (!scheduler_has_room(state->scheduler, &expected))
+        decide_overloaded(connection, SHED_QUEUE, &expected, (struct shortage){0});
     else if (bodies > state->limits.max_body_bytes_in_flight)
-        decide_overloaded(connection, SHED_BODY_MEMORY, content_length, lack_of_body_bytes(state, bodies));
+        decide_overloaded(connection, SHED_BODY_MEMORY, &expected, lack_of_body_bytes(state, bodies));
 }
 
 /* Is the request for a dialect, to be computed? Otherwise a page or an error answers it. */
@@ -163,8 +172,8 @@ void exchange_count_body(struct connection *connection) {
     connection->counted_body_bytes += growth;
     if (state->body_bytes <= state->limits.max_body_bytes_in_flight)
         return;
-    decide_overloaded(connection, SHED_BODY_MEMORY, connection->counted_body_bytes,
-                      lack_of_body_bytes(state, state->body_bytes));
+    const struct expected_request expected = expect(connection, connection->counted_body_bytes);
+    decide_overloaded(connection, SHED_BODY_MEMORY, &expected, lack_of_body_bytes(state, state->body_bytes));
     connection_send_reply(connection);
 }
 
@@ -187,11 +196,12 @@ static int read_timeout(const struct connection *connection, uint64_t *nanosecon
     return 0;
 }
 
-static struct job *make_job(struct connection *connection, uint64_t timeout) {
+static struct job *make_job(struct connection *connection, uint64_t timeout, size_t model) {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     job->owner = connection;
+    job->model = model;
     job->dialects = routes[connection->route].dialects;
     job->body = connection->request.body;
     job->body_size = connection->counted_body_bytes;
@@ -208,8 +218,9 @@ static void submit(struct connection *connection) {
     struct server_state *state = connection->state;
     struct api_error error;
     uint64_t timeout;
-    if (!scheduler_has_room(state->scheduler, connection->counted_body_bytes)) {
-        decide_overloaded(connection, SHED_QUEUE, connection->counted_body_bytes, (struct shortage){0});
+    const struct expected_request expected = expect(connection, connection->counted_body_bytes);
+    if (!scheduler_has_room(state->scheduler, &expected)) {
+        decide_overloaded(connection, SHED_QUEUE, &expected, (struct shortage){0});
         connection_send_reply(connection);
         return;
     }
@@ -218,7 +229,7 @@ static void submit(struct connection *connection) {
         connection_send_reply(connection);
         return;
     }
-    connection->job = make_job(connection, timeout);
+    connection->job = make_job(connection, timeout, expected.model);
     if (connection->job == NULL) {
         api_refuse(&error, 500, "out_of_memory", "no memory for the request");
         reply_error(connection, &error);
@@ -334,8 +345,9 @@ void connection_deliver(struct server_state *state, struct job *job) {
         if (job->http_status == 429) {
             memory_claim_release(&job->claim);
             state->metrics.shed[SHED_BODY_MEMORY]++;
+            const struct expected_request expected = {job->body_size, job->model};
             reply->retry_after_milliseconds = scheduler_retry_milliseconds(
-                state->scheduler, job->body_size, lack_of_work_bytes(&state->work_budget, job));
+                state->scheduler, &expected, lack_of_work_bytes(&state->work_budget, job));
         }
         connection->claim = job->claim;
         job->claim = (struct memory_claim){0};

@@ -61,10 +61,10 @@ struct job {
     bool in_preparation;    /* a preparation thread has it */
     bool awaits_query;      /* an embedder's query is in a batch of query_worker; the passages wait for it */
     size_t query_worker;
-    unsigned batches;            /* that hold sequences of it */
-    uint64_t visited_slice;      /* the last slice it was considered for */
-    size_t model;                /* its number; FORECAST_ANY_MODEL until the body is read */
-    uint64_t work_bytes;         /* of memory claimed, beside the body */
+    unsigned batches;       /* that hold sequences of it */
+    uint64_t visited_slice; /* the last slice it was considered for */
+    size_t model;        /* its number; until the body is read as expected, and perhaps FORECAST_ANY_MODEL */
+    uint64_t work_bytes; /* of memory claimed, beside the body */
     double unprepared_tokens;    /* estimated: of texts (or of the body) that are not tokenized yet */
     uint64_t ready_tokens;       /* of request.ready */
     uint64_t batched_tokens;     /* in batches */

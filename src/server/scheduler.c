@@ -30,20 +30,25 @@ static struct backlog backlog_of(const struct scheduler *scheduler) {
     };
 }
 
-bool scheduler_has_room(struct scheduler *scheduler, uint64_t body_bytes) {
+static struct demand demand_of(const struct scheduler *scheduler, const struct expected_request *request) {
+    return (struct demand){forecast_body_tokens(&scheduler->forecast, request->body_bytes), request->model};
+}
+
+bool scheduler_has_room(struct scheduler *scheduler, const struct expected_request *request) {
     pthread_mutex_lock(&scheduler->mutex);
     struct backlog backlog = backlog_of(scheduler);
-    bool room = admission_has_room(&backlog, forecast_body_tokens(&scheduler->forecast, body_bytes));
+    struct demand demand = demand_of(scheduler, request);
+    bool room = admission_has_room(&backlog, &demand);
     pthread_mutex_unlock(&scheduler->mutex);
     return room;
 }
 
-uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, uint64_t body_bytes,
+uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, const struct expected_request *request,
                                       struct shortage shortage) {
     pthread_mutex_lock(&scheduler->mutex);
     struct backlog backlog = backlog_of(scheduler);
-    double tokens = forecast_body_tokens(&scheduler->forecast, body_bytes);
-    uint64_t milliseconds = admission_promise(&scheduler->admission, &backlog, tokens, shortage);
+    struct demand demand = demand_of(scheduler, request);
+    uint64_t milliseconds = admission_promise(&scheduler->admission, &backlog, &demand, shortage);
     pthread_mutex_unlock(&scheduler->mutex);
     return milliseconds;
 }
@@ -51,7 +56,6 @@ uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, uint64_t body
 void scheduler_submit(struct scheduler *scheduler, struct job *job) {
     pthread_mutex_lock(&scheduler->mutex);
     job->phase = JOB_RECEIVED;
-    job->model = FORECAST_ANY_MODEL;
     job->heavy = job_body_is_heavy(job);
     job->unprepared_tokens = forecast_body_tokens(&scheduler->forecast, job->body_size);
     job_list_append(&scheduler->jobs, job);

@@ -46,11 +46,17 @@ struct scheduler_options {
 MUST_CHECK enum status scheduler_start(const struct scheduler_options *options, struct scheduler **scheduler,
                                        struct error *error);
 
-/* Would a request with a body of so many bytes be taken now? */
-bool scheduler_has_room(struct scheduler *scheduler, uint64_t body_bytes);
+/* A request that has not been read. */
+struct expected_request {
+    uint64_t body_bytes;
+    size_t model; /* its number, or FORECAST_ANY_MODEL when its path does not tell */
+};
+
+/* Would the request be taken now? */
+bool scheduler_has_room(struct scheduler *scheduler, const struct expected_request *request);
 
 /* For one that is not: the time after which it will be. */
-uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, uint64_t body_bytes,
+uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, const struct expected_request *request,
                                       struct shortage shortage);
 
 /* Queues the job, which then belongs to the scheduler until it is taken. */

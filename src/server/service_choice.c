@@ -19,6 +19,31 @@ const struct service *service_of_kind(const struct service *services, enum model
     return NULL;
 }
 
+static size_t count_of_kind(const struct service *services, enum model_kind kind) {
+    size_t count = 0;
+    for (size_t i = 0; i < services->count; i++)
+        count += services->all[i].model->kind == kind ? 1 : 0;
+    return count;
+}
+
+static enum model_kind kind_for(enum work_kind work) {
+    return work == WORK_EMBED ? MODEL_EMBEDDER : MODEL_CROSS_ENCODER;
+}
+
+const struct service *service_expected(const struct service *services,
+                                       const struct dialect *const *dialects) {
+    if (services->count == 1)
+        return services;
+    enum work_kind work = (*dialects)->kind;
+    for (; *dialects != NULL; dialects++) {
+        if ((*dialects)->kind != work)
+            return NULL;
+    }
+    if (work == WORK_OTHER || count_of_kind(services, kind_for(work)) != 1)
+        return NULL;
+    return service_of_kind(services, kind_for(work));
+}
+
 static int refuse(const struct service *named, const struct service *better, struct api_error *error) {
     if (better->model->kind == MODEL_EMBEDDER)
         return api_refuse(error, 400, "unsupported_model",
@@ -37,7 +62,7 @@ int service_choose(const struct service *services, const struct dialect *dialect
     *chosen = named != NULL ? named : services;
     if (dialect->kind == WORK_OTHER)
         return 0;
-    enum model_kind kind = dialect->kind == WORK_EMBED ? MODEL_EMBEDDER : MODEL_CROSS_ENCODER;
+    enum model_kind kind = kind_for(dialect->kind);
     const struct service *suiting = service_of_kind(services, kind);
     if (suiting == NULL || (named != NULL && named->model->kind == kind))
         return 0;

@@ -13,6 +13,10 @@ const struct service *service_named(const struct service *services, const json_t
 int service_choose(const struct service *services, const struct dialect *dialect, const json_t *document,
                    const struct service **chosen, struct api_error *error);
 
+/* The one that a request on a path of these dialects is for, as far as the path tells; NULL: one of several.
+ */
+const struct service *service_expected(const struct service *services, const struct dialect *const *dialects);
+
 /* The first cross-encoder or embedder, or NULL. */
 const struct service *service_of_kind(const struct service *services, enum model_kind kind);
 

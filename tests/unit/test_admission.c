@@ -32,6 +32,16 @@ static void fill(struct fixture *fixture, size_t count, double tokens) {
         (struct backlog){&fixture->list, &fixture->forecast, &fixture->limits, .workers = 1, .now = 1};
 }
 
+static bool has_room(const struct fixture *fixture, double tokens, size_t model) {
+    const struct demand demand = {tokens, model};
+    return admission_has_room(&fixture->backlog, &demand);
+}
+
+static uint64_t promise(struct fixture *fixture, double tokens, struct shortage shortage) {
+    const struct demand demand = {tokens, 0};
+    return admission_promise(&fixture->admission, &fixture->backlog, &demand, shortage);
+}
+
 static void a_stalled_slice_moves_nothing(void **state) {
     (void)state;
     struct forecast forecast;
@@ -90,13 +100,13 @@ static void what_does_not_go_before_does_not_refuse(void **state) {
     struct fixture fixture;
     fill(&fixture, 3, 30e6); /* 30 s each */
     fixture.limits.max_queued_tokens = 1000000000;
-    assert_true(admission_has_room(&fixture.backlog, 10));
-    assert_false(admission_has_room(&fixture.backlog, 30e6));
+    assert_true(has_room(&fixture, 10, 0));
+    assert_false(has_room(&fixture, 30e6, 0));
     fixture.limits.max_queued_tokens = 50;
-    assert_false(admission_has_room(&fixture.backlog, 10));
+    assert_false(has_room(&fixture, 10, 0));
     fill(&fixture, 0, 0);
     fixture.limits.max_queued_tokens = 1;
-    assert_true(admission_has_room(&fixture.backlog, 1e12)); /* alone */
+    assert_true(has_room(&fixture, 1e12, 0)); /* alone */
 }
 
 /* The refused come back one after the other, each when a job more is done. */
@@ -105,22 +115,18 @@ static void promises_follow_one_another(void **state) {
     struct fixture fixture;
     fill(&fixture, 3, 1e6); /* a second each */
     fixture.limits.max_queued_requests = 2;
-    assert_false(admission_has_room(&fixture.backlog, 1e6));
+    assert_false(has_room(&fixture, 1e6, 0));
     uint64_t before = 0;
     for (size_t i = 1; i <= 3; i++) {
-        uint64_t milliseconds = admission_promise(&fixture.admission, &fixture.backlog, 1e6, nothing);
+        uint64_t milliseconds = promise(&fixture, 1e6, nothing);
         assert_true(milliseconds >= 1000 * i && milliseconds < 1000 * i * 12 / 10 + 100);
         assert_true(milliseconds > before);
         before = milliseconds;
     }
     /* Their time has come: they are forgotten. */
     fixture.backlog.now = 3600 * (uint64_t)1000000000;
-    uint64_t later = admission_promise(&fixture.admission, &fixture.backlog, 1e6, nothing);
+    uint64_t later = promise(&fixture, 1e6, nothing);
     assert_true(later < 1300);
-}
-
-static uint64_t promise(struct fixture *fixture, struct shortage shortage) {
-    return admission_promise(&fixture->admission, &fixture->backlog, 1, shortage);
 }
 
 static void memory_is_waited_for(void **state) {
@@ -129,13 +135,13 @@ static void memory_is_waited_for(void **state) {
     fill(&fixture, 4, 1e6);
     for (size_t i = 0; i < 4; i++)
         fixture.jobs[i].work_bytes = 1000 * i;
-    uint64_t two = promise(&fixture, (struct shortage){.body_bytes = 150});
+    uint64_t two = promise(&fixture, 1, (struct shortage){.body_bytes = 150});
     assert_true(two >= 2000 && two < 2400);
-    uint64_t three = promise(&fixture, (struct shortage){.body_bytes = 150, .work_bytes = 2500});
+    uint64_t three = promise(&fixture, 1, (struct shortage){.body_bytes = 150, .work_bytes = 2500});
     assert_true(three >= 3000 && three < 3500);
     /* More than the jobs hold. */
-    assert_true(promise(&fixture, (struct shortage){.body_bytes = 1000}) >= 4000);
-    assert_true(promise(&fixture, (struct shortage){.work_bytes = 6001}) >= 4000);
+    assert_true(promise(&fixture, 1, (struct shortage){.body_bytes = 1000}) >= 4000);
+    assert_true(promise(&fixture, 1, (struct shortage){.work_bytes = 6001}) >= 4000);
 }
 
 /* What goes before whom, and for how long, is a matter of time and not of tokens. */
@@ -146,13 +152,13 @@ static void a_heavy_model_holds_up_a_light_one(void **state) {
     fixture.jobs[0].model = 1;
     forecast_learn_slice(&fixture.forecast, 1, 64, 64 * 70 * (uint64_t)1000); /* 70 s in all */
     assert_true(backlog_nanoseconds(&fixture.backlog) == 70 * (uint64_t)1000000000);
-    assert_true(admission_has_room(&fixture.backlog, 1e6));
-    assert_false(admission_has_room(&fixture.backlog, 20e6));
+    assert_true(has_room(&fixture, 1e6, 0));
+    assert_false(has_room(&fixture, 1e6, 1)); /* as much as that which runs */
     fixture.limits.max_queued_requests = 1;
     job_list_append(&fixture.list, &fixture.jobs[1]);
     fixture.jobs[1].unprepared_tokens = 2e6; /* of the light one: done after 2 s */
-    assert_false(admission_has_room(&fixture.backlog, 1e6));
-    uint64_t milliseconds = promise(&fixture, nothing);
+    assert_false(has_room(&fixture, 1e6, 0));
+    uint64_t milliseconds = promise(&fixture, 1, nothing);
     assert_true(milliseconds >= 2000 && milliseconds < 2400);
 }
 
@@ -161,8 +167,7 @@ static void times_beyond_all_bounds_are_bounded(void **state) {
     struct fixture fixture;
     fill(&fixture, 2, 1e30);
     assert_true(backlog_nanoseconds(&fixture.backlog) == (uint64_t)1e16);
-    assert_true(admission_promise(&fixture.admission, &fixture.backlog, 1e30, nothing) ==
-                (uint64_t)1e10 + 50);
+    assert_true(promise(&fixture, 1e30, nothing) == (uint64_t)1e10 + 50);
 }
 
 int main(void) {
