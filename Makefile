@@ -292,6 +292,31 @@ $(BUILD)/fuzz/%: $(BUILD)/objects/fuzz/%.o $(call object,tests/tokenizer/slow_to
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -pie $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
+# The same without libFuzzer, by any compiler: over seeds that fuzz/seeds.c makes, changed in ways that a fixed sequence
+# of numbers gives (fuzz/replay.c). With SANITIZE=address,undefined it sees what a fuzzer would.
+FUZZ_RUNS ?= 2000
+FUZZ_NAMES := $(patsubst fuzz/fuzz_%.c,%,$(FUZZ_SOURCES))
+FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz-replay/%)
+.PHONY: fuzz-replay $(FUZZ_REPLAYS:%=%.run)
+fuzz-replay: $(FUZZ_REPLAYS) $(BUILD)/fuzz-seeds/made
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target $(FUZZ_REPLAYS:%=%.run)
+
+$(FUZZ_REPLAYS:%=%.run): %.run: %
+	@'$<' $(FUZZ_RUNS) $(BUILD)/fuzz-seeds/$(notdir $<)/*
+
+$(FUZZ_REPLAYS): $(BUILD)/fuzz-replay/%: $(BUILD)/objects/fuzz/fuzz_%.o $(call object,fuzz/replay.c tests/tokenizer/slow_tokenizer.c) $(BUILD)/program.a $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+
+$(BUILD)/fuzz-seeds/made: $(BUILD)/fuzz-seeds/write
+	$(Q)$< $(@D) && touch $@
+
+$(BUILD)/fuzz-seeds/write: $(call object,fuzz/seeds.c $(UNIT_SUPPORT_SOURCES)) $(BUILD)/program.a $(BUILD)/librescoldo.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(PACKAGE_LIBS)
+
 # UNIT_RUNNER=valgrind runs each under it. With -j several run at once; each one's output stays together.
 UNIT_RUNS := $(UNIT_TESTS:%=%.run)
 .PHONY: $(UNIT_RUNS)

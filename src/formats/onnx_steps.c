@@ -286,6 +286,11 @@ void rule_reciprocal(struct recognition *recognition, const struct onnx_node *no
 
 /* ---- sums over an axis ---- */
 
+/* Of a value of that many axes. */
+static bool is_last_axis(int64_t axis, uint32_t rank) {
+    return axis == -1 || axis == (int64_t)rank - 1;
+}
+
 /* The one axis that a node reduces; false where it reduces several, or all. */
 static bool reduced_axis(const struct recognition *recognition, const struct onnx_node *node, uint32_t rank,
                          uint32_t *axis) {
@@ -371,7 +376,7 @@ void rule_lp_normalization(struct recognition *recognition, const struct onnx_no
     const struct meaning *input = meaning_of(recognition, node, 0);
     int64_t axis = onnx_attribute_integer(node, "axis", -1);
     if (is_vector_of_text(input) && onnx_attribute_integer(node, "p", 2) == 2 &&
-        (axis == -1 || axis + 1 == input->layout.rank))
+        is_last_axis(axis, input->layout.rank))
         *result = step(MEANING_UNIT, input);
 }
 
@@ -383,7 +388,7 @@ void rule_layer_normalization(struct recognition *recognition, const struct onnx
     const struct meaning *weight = meaning_of(recognition, node, 1), *bias = meaning_of(recognition, node, 2);
     int64_t axis = onnx_attribute_integer(node, "axis", -1);
     bool fits = meaning_is_plain(input, MEANING_SUM) || meaning_is_plain(input, MEANING_EMBEDDING);
-    if (!fits || input->layout.rank == 0 || (axis != -1 && axis + 1 != input->layout.rank))
+    if (!fits || input->layout.rank == 0 || !is_last_axis(axis, input->layout.rank))
         return;
     uint32_t features = layout_features(&input->layout, input->layout.rank - 1);
     if (features == 0 || vector_size(weight) != features ||
@@ -516,7 +521,7 @@ void rule_softmax(struct recognition *recognition, const struct onnx_node *node,
     const struct meaning *input = meaning_of(recognition, node, 0);
     /* Up to operator set 12 the axis' default was 1. */
     int64_t axis = onnx_attribute_integer(node, "axis", recognition->onnx->operator_set < 13 ? 1 : -1);
-    if (input->kind != MEANING_SCORES || (axis != -1 && axis + 1 != input->layout.rank))
+    if (input->kind != MEANING_SCORES || !is_last_axis(axis, input->layout.rank))
         return;
     if (!near(input->scale, 1 / sqrt((double)input->head_size))) {
         result->reason = reason_scale;

@@ -303,6 +303,8 @@ static void other_layers_are_refused(void **state) {
                    "state1 = LayerNormalization{axis=-1, epsilon=1e-5}", "its epsilon differs");
     assert_refused("state1 = LayerNormalization{axis=-1,", "state1 = LayerNormalization{axis=1,",
                    "LayerNormalization \"state1\"");
+    assert_refused("state1 = LayerNormalization{axis=-1,",
+                   "state1 = LayerNormalization{axis=9223372036854775807,", "LayerNormalization \"state1\"");
     assert_refused("gelu_e = Erf(gelu_s)", "gelu_e = Tanh(gelu_s)", "this activation is not supported");
     assert_refused("gelu = Mul(gelu_2, half)", "gelu = Relu(i)", "this activation is not supported");
     assert_refused("gelu = Mul(gelu_2, half)", "gelu = Gelu{approximate=tanh}(i)",

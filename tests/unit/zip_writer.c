@@ -2,6 +2,7 @@
 
 #include "unit_test.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -83,7 +84,8 @@ static void write_directory(const struct zip_member *member, const struct writte
 }
 
 void zip_write(const struct zip_member *members, size_t count, struct buffer *file) {
-    struct written *written = test_calloc(count + 1, sizeof *written);
+    struct written *written = calloc(count + 1, sizeof *written);
+    assert_non_null(written);
     for (size_t i = 0; i < count; i++)
         write_member(&members[i], &written[i], file);
     size_t directory = file->size;
@@ -95,5 +97,5 @@ void zip_write(const struct zip_member *members, size_t count, struct buffer *fi
     store_u32le(end + 12, (uint32_t)(file->size - directory));
     store_u32le(end + 16, (uint32_t)directory);
     append(file, end, sizeof end);
-    test_free(written);
+    free(written);
 }
