@@ -14,6 +14,7 @@
 #define LEVEL_TABLE     kernels_avx2
 #define ACTIVATION_FORM FORM_S8
 #define F32_TILE_ROWS   2
+#define SIDE_BY_SIDE    2
 
 #define DOT_ROWS 4 /* 8 of the 16 registers hold sums */
 

@@ -11,6 +11,7 @@
 #define LEVEL_TABLE     kernels_avx512vnni
 #define ACTIVATION_FORM FORM_U8
 #define F32_TILE_ROWS   12
+#define SIDE_BY_SIDE    4
 
 /* GCC 12 turns arrays of accumulators of the intrinsic into two extra moves per instruction and spills; the
  * same instruction as inline assembly stays in its register. */

@@ -11,6 +11,7 @@
 #define LEVEL_TABLE     kernels_avxvnni
 #define ACTIVATION_FORM FORM_U8
 #define F32_TILE_ROWS   2
+#define SIDE_BY_SIDE    2
 
 #define DOT_ROWS 6 /* 12 of the 16 registers hold sums, 2 weights and 1 the inputs of a row */
 

@@ -91,9 +91,15 @@ KERNEL_FUNCTION void level_normalize_f32(const struct normalization *normalizati
     size_t size = normalization->size;
     for (size_t r = 0; r < count; r++) {
         float *row = residual + r * size;
-        for (size_t i = 0; i < size; i += 16)
-            f32_store(row + i, f32_add(f32_load(row + i), f32_load(addend + r * size + i)));
-        normalize_rows(normalization, row, 1);
+        _Alignas(64) float lane_sums[16];
+        lanes_f32 sum = f32_set(0);
+        for (size_t i = 0; i < size; i += 16) {
+            lanes_f32 x = f32_add(f32_load(row + i), f32_load(addend + r * size + i));
+            f32_store(row + i, x);
+            sum = f32_add(sum, x);
+        }
+        f32_store(lane_sums, sum);
+        normalize_rows(normalization, row, lane_sums, 1);
     }
 }
 

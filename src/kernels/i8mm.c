@@ -16,6 +16,7 @@
 #define LEVEL_TABLE     kernels_i8mm
 #define ACTIVATION_FORM FORM_S8
 #define F32_TILE_ROWS   2
+#define SIDE_BY_SIDE    1
 
 #define DOT_PAIRS    (KERNEL_BLOCK_ROWS / 2)
 #define DOT_COLUMNS  8

@@ -5,6 +5,8 @@
  * - ACTIVATION_FORM: FORM_U8 (bytes hold q + 128 for signed values, q for unsigned ones) or FORM_S8 (bytes
  * hold q for signed values, q - 128 for unsigned ones)
  *
+ * - SIDE_BY_SIDE: how many vectors of 16 lanes the long chains of operations take at a time, 1, 2 or 4
+ *
  * - dot_tile(rows, activations, stride, panel, inputs, column_sums, start, panels, out, out_stride): for
  * `panels` panels that follow one another, out[r][c] = start(c) + sum over k of activations[r][k] *
  * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of each panel. start(c) is
@@ -52,19 +54,27 @@ KERNEL_INLINE lanes_f32 positive_maximum(lanes_f32 a, lanes_f32 b) {
     return i32_as_f32(i32_max(f32_as_i32(a), f32_as_i32(b)));
 }
 
+/* Each operation for SIDE_BY_SIDE vectors before the next: a CPU's schedulers hold far fewer operations than
+ * one long chain after the other would fill, and wait. */
+#define EACH_VECTOR KERNEL_UNROLL for (size_t v = 0; v < SIDE_BY_SIDE; v++)
+
+KERNEL_INLINE void polynomial_step(lanes_f32 *sums, const lanes_f32 *x, float coefficient) {
+    EACH_VECTOR sums[v] = f32_fma(sums[v], x[v], f32_set(coefficient));
+}
+
 /* GELU(x) = max(x, 0) - h(min(|x|, 3.9)) with h(a) = a * (1 - Phi(a)) as a minimax polynomial of degree 7
  * without constant term: at most 1.5e-4 from the exact erf form everywhere, a fiftieth of one step of the
- * 8-bit output. */
-KERNEL_INLINE lanes_f32 gelu(lanes_f32 x) {
-    lanes_f32 a = positive_minimum(f32_abs(x), f32_set(3.9f));
-    lanes_f32 h = f32_set(-0.0006865545f);
-    h = f32_fma(h, a, f32_set(0.0104904823f));
-    h = f32_fma(h, a, f32_set(-0.0604670721f));
-    h = f32_fma(h, a, f32_set(0.1472752616f));
-    h = f32_fma(h, a, f32_set(-0.0521837391f));
-    h = f32_fma(h, a, f32_set(-0.3851951050f));
-    h = f32_fma(h, a, f32_set(0.4993294513f));
-    return f32_fnma(h, a, positive_maximum(x, f32_set(0.0f)));
+ * 8-bit output. SIDE_BY_SIDE vectors in place. */
+KERNEL_INLINE void gelu(lanes_f32 *x) {
+    lanes_f32 a[SIDE_BY_SIDE], h[SIDE_BY_SIDE];
+    EACH_VECTOR a[v] = positive_minimum(f32_abs(x[v]), f32_set(3.9f));
+    EACH_VECTOR h[v] = f32_fma(f32_set(-0.0006865545f), a[v], f32_set(0.0104904823f));
+    polynomial_step(h, a, -0.0604670721f);
+    polynomial_step(h, a, 0.1472752616f);
+    polynomial_step(h, a, -0.0521837391f);
+    polynomial_step(h, a, -0.3851951050f);
+    polynomial_step(h, a, 0.4993294513f);
+    EACH_VECTOR x[v] = f32_fnma(h[v], a[v], positive_maximum(x[v], f32_set(0.0f)));
 }
 
 /* The factor that takes values up to `largest` to bytes up to `steps`. Rows of less than 1e-36 become zeros:
@@ -79,6 +89,7 @@ KERNEL_INLINE void quantize_row(const float *row, size_t size, float factor, int
     lanes_i32 offsets = i32_set(offset);
     for (size_t i = 0; i < size; i += 64) {
         lanes_i32 bytes[4];
+        KERNEL_UNROLL
         for (size_t j = 0; j < 4; j++)
             bytes[j] = i32_add(f32_round(f32_mul(f32_load(row + i + 16 * j), factors)), offsets);
         i32_store_64_bytes(values + i, bytes[0], bytes[1], bytes[2], bytes[3]);
@@ -91,13 +102,28 @@ KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, const struct input_transform *t
     return f32_fma(x, f32_load(transform->scale + column), f32_load(transform->shift + column));
 }
 
+/* Scales and bytes of up to KERNEL_BLOCK_ROWS transformed rows, to rows first_row and on of an activation
+ * matrix, from each row's largest magnitude or value lane by lane. */
+KERNEL_INLINE void quantize_rows(const float *rows, const float *largest, size_t count, float steps,
+                                 int32_t offset, size_t first_row, const struct activations *quantized) {
+    size_t size = quantized->columns;
+    float factors[KERNEL_BLOCK_ROWS];
+    for (size_t r = 0; r < count; r++) {
+        float top = f32_reduce_max(f32_load(largest + r * 16));
+        quantized->scales[first_row + r] = top / steps;
+        factors[r] = quantization_factor(top, steps);
+    }
+    for (size_t r = 0; r < count; r++)
+        quantize_row(rows + r * size, size, factors[r], offset, quantized->values + (first_row + r) * size);
+}
+
 /* Up to KERNEL_BLOCK_ROWS rows to rows first_row and on of an activation matrix, by way of scratch. */
 KERNEL_INLINE void transform_and_quantize(const float *rows, size_t stride, size_t count,
                                           const struct input_transform *transform, size_t first_row,
                                           const struct activations *quantized, void *scratch) {
+    _Alignas(64) float tops[KERNEL_BLOCK_ROWS * 16];
     size_t size = quantized->columns;
     float *changed = scratch;
-    float factors[KERNEL_BLOCK_ROWS];
     for (size_t r = 0; r < count; r++) {
         lanes_f32 largest = f32_set(0);
         for (size_t i = 0; i < size; i += 16) {
@@ -105,13 +131,9 @@ KERNEL_INLINE void transform_and_quantize(const float *rows, size_t stride, size
             f32_store(changed + r * size + i, u);
             largest = absolute_maximum(largest, u);
         }
-        float top = f32_reduce_max(largest);
-        quantized->scales[first_row + r] = top / 127.0f;
-        factors[r] = quantization_factor(top, 127.0f);
+        f32_store(tops + r * 16, largest);
     }
-    for (size_t r = 0; r < count; r++)
-        quantize_row(changed + r * size, size, factors[r], SIGNED_OFFSET,
-                     quantized->values + (first_row + r) * size);
+    quantize_rows(changed, tops, count, 127.0f, SIGNED_OFFSET, first_row, quantized);
 }
 
 KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t count,
@@ -124,56 +146,109 @@ KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t cou
     }
 }
 
-/* Layer normalization of up to KERNEL_BLOCK_ROWS rows in place. Each step is done for all rows before the
- * next, so that one row's horizontal sum, square root and division hide behind the other rows' work. */
-KERNEL_INLINE void normalize_rows(const struct normalization *normalization, float *rows, size_t count) {
+/* The mean and 1 / the standard deviation of a row. */
+struct row_moments {
+    float mean, inverse;
+};
+
+/* Of up to KERNEL_BLOCK_ROWS rows, whose sums are given lane by lane. Each step is done for all rows before
+ * the next, so that one row's horizontal sum, square root and division hide behind the other rows' work. */
+KERNEL_INLINE void measure_rows(const struct normalization *normalization, const float *rows,
+                                const float *lane_sums, size_t count, struct row_moments *moments) {
     size_t size = normalization->size;
-    float means[KERNEL_BLOCK_ROWS], inverses[KERNEL_BLOCK_ROWS];
+    for (size_t r = 0; r < count; r++)
+        moments[r].mean = f32_reduce_add(f32_load(lane_sums + r * 16)) / (float)size;
     for (size_t r = 0; r < count; r++) {
-        lanes_f32 sum = f32_set(0);
-        for (size_t i = 0; i < size; i += 16)
-            sum = f32_add(sum, f32_load(rows + r * size + i));
-        means[r] = f32_reduce_add(sum) / (float)size;
-    }
-    for (size_t r = 0; r < count; r++) {
-        lanes_f32 mean = f32_set(means[r]);
+        lanes_f32 mean = f32_set(moments[r].mean);
         lanes_f32 squares = f32_set(0);
         for (size_t i = 0; i < size; i += 16) {
             lanes_f32 centred = f32_sub(f32_load(rows + r * size + i), mean);
             squares = f32_fma(centred, centred, squares);
         }
         float variance = f32_reduce_add(squares) / (float)size;
-        inverses[r] = 1.0f / sqrtf(variance + normalization->epsilon);
+        moments[r].inverse = 1.0f / sqrtf(variance + normalization->epsilon);
     }
+}
+
+KERNEL_INLINE lanes_f32 normalized(lanes_f32 x, lanes_f32 mean, lanes_f32 inverse,
+                                   const struct normalization *normalization, size_t column) {
+    lanes_f32 unit = f32_mul(f32_sub(x, mean), inverse);
+    return f32_fma(unit, f32_load(normalization->weight + column), f32_load(normalization->bias + column));
+}
+
+/* Layer normalization of up to KERNEL_BLOCK_ROWS rows in place. */
+KERNEL_INLINE void normalize_rows(const struct normalization *normalization, float *rows,
+                                  const float *lane_sums, size_t count) {
+    struct row_moments moments[KERNEL_BLOCK_ROWS];
+    size_t size = normalization->size;
+    measure_rows(normalization, rows, lane_sums, count, moments);
     for (size_t r = 0; r < count; r++) {
-        lanes_f32 mean = f32_set(means[r]);
-        lanes_f32 inverse = f32_set(inverses[r]);
+        lanes_f32 mean = f32_set(moments[r].mean), inverse = f32_set(moments[r].inverse);
         for (size_t i = 0; i < size; i += 16) {
-            lanes_f32 unit = f32_mul(f32_sub(f32_load(rows + r * size + i), mean), inverse);
-            f32_store(rows + r * size + i,
-                      f32_fma(unit, f32_load(normalization->weight + i), f32_load(normalization->bias + i)));
+            float *target = rows + r * size + i;
+            f32_store(target, normalized(f32_load(target), mean, inverse, normalization, i));
         }
     }
+}
+
+/* The same, then transforms and quantizes the rows to rows first_row and on, in one pass. */
+KERNEL_INLINE void normalize_and_quantize(const struct normalization *normalization, float *rows,
+                                          const float *lane_sums, size_t count,
+                                          const struct input_transform *transform, size_t first_row,
+                                          const struct activations *quantized, void *scratch) {
+    struct row_moments moments[KERNEL_BLOCK_ROWS];
+    _Alignas(64) float tops[KERNEL_BLOCK_ROWS * 16];
+    size_t size = normalization->size;
+    float *changed = scratch;
+    measure_rows(normalization, rows, lane_sums, count, moments);
+    for (size_t r = 0; r < count; r++) {
+        lanes_f32 mean = f32_set(moments[r].mean), inverse = f32_set(moments[r].inverse);
+        lanes_f32 largest = f32_set(0);
+        for (size_t i = 0; i < size; i += 16) {
+            float *target = rows + r * size + i;
+            lanes_f32 y = normalized(f32_load(target), mean, inverse, normalization, i);
+            f32_store(target, y);
+            lanes_f32 u = transformed(y, transform, i);
+            f32_store(changed + r * size + i, u);
+            largest = absolute_maximum(largest, u);
+        }
+        f32_store(tops + r * 16, largest);
+    }
+    quantize_rows(changed, tops, count, 127.0f, SIGNED_OFFSET, first_row, quantized);
+}
+
+/* The sum of one token's embeddings; returns the row's sum lane by lane. */
+KERNEL_INLINE lanes_f32 embed_token(const struct embedding_tables *tables, size_t id, const float *position,
+                                    const float *segment, size_t size, float *row) {
+    lanes_f32 scale = f32_set(tables->word != NULL ? tables->word_scales[id] : 0);
+    lanes_f32 sum = f32_set(0);
+    for (size_t i = 0; i < size; i += 16) {
+        lanes_f32 word = tables->word != NULL
+                             ? f32_mul(i32_to_f32(i32_load_s8(tables->word + id * size + i)), scale)
+                             : f32_load(tables->word_f32 + id * size + i);
+        lanes_f32 x = f32_add(word, f32_add(f32_load(position + i), f32_load(segment + i)));
+        f32_store(row + i, x);
+        sum = f32_add(sum, x);
+    }
+    return sum;
 }
 
 KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
                                  const struct normalization *normalization, const int32_t *ids, size_t count,
                                  size_t first_segment, float *residual) {
+    _Alignas(64) float lane_sums[KERNEL_BLOCK_ROWS * 16];
     size_t size = normalization->size;
-    for (size_t t = 0; t < count; t++) {
-        size_t id = (size_t)ids[t];
-        const float *position = tables->position + t * size;
-        const float *segment = tables->segment + (t < first_segment ? 0 : size);
-        float *row = residual + t * size;
-        lanes_f32 scale = f32_set(tables->word != NULL ? tables->word_scales[id] : 0);
-        for (size_t i = 0; i < size; i += 16) {
-            lanes_f32 word = tables->word != NULL
-                                 ? f32_mul(i32_to_f32(i32_load_s8(tables->word + id * size + i)), scale)
-                                 : f32_load(tables->word_f32 + id * size + i);
-            lanes_f32 place = f32_add(f32_load(position + i), f32_load(segment + i));
-            f32_store(row + i, f32_add(word, place));
+    for (size_t first = 0; first < count;) {
+        size_t rows = next_block(count - first);
+        float *block = residual + first * size;
+        for (size_t r = 0; r < rows; r++) {
+            size_t t = first + r;
+            const float *segment = tables->segment + (t < first_segment ? 0 : size);
+            f32_store(lane_sums + r * 16, embed_token(tables, (size_t)ids[t], tables->position + t * size,
+                                                      segment, size, block + r * size));
         }
-        normalize_rows(normalization, row, 1);
+        normalize_rows(normalization, block, lane_sums, rows);
+        first += rows;
     }
 }
 
@@ -184,71 +259,119 @@ KERNEL_INLINE lanes_f32 dequantize(const int32_t *sums, lanes_f32 row_scale, con
     return f32_fma(i32_to_f32(i32_load(sums)), scale, f32_load(bias));
 }
 
+/* A call's tiles are taken one after the other, and the sums of one are used after the next has begun, so
+ * that the CPU need not wait for a tile's last dots before it goes on: two arrays of sums take turns. */
+struct tile {
+    size_t row, rows, column; /* rows == 0: none */
+};
+
 KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_panel, size_t panels,
                                   const struct activations *input, size_t count, float *out, size_t stride) {
-    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
-    size_t inputs = linear->inputs;
-    for (size_t p = 0; p < panels; p++) {
-        size_t column = (first_panel + p) * PANEL;
-        const int8_t *panel = linear->panels + column * inputs;
-        for (size_t row = 0; row < count;) {
-            size_t rows = next_block(count - row);
-            dot_tile(rows, input->values + row * inputs, inputs, panel, inputs, linear->compensation + column,
-                     SIGNED_START, 1, sums, PANEL);
-            for (size_t r = 0; r < rows; r++) {
-                lanes_f32 scale = f32_set(input->scales[row + r]);
-                float *target = out + (row + r) * stride + p * PANEL;
-                for (size_t c = 0; c < PANEL; c += 16)
-                    f32_store(target + c, dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
-                                                     linear->bias + column + c));
-            }
-            row += rows;
+    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
+    size_t inputs = linear->inputs, end = (first_panel + panels) * PANEL;
+    const float *column_scales = linear->scales, *bias = linear->bias, *row_scales = input->scales;
+    struct tile done = {0, 0, 0}, next = {0, next_block(count), first_panel * PANEL};
+    for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
+        if (next.rows > 0)
+            dot_tile(next.rows, input->values + next.row * inputs, inputs,
+                     linear->panels + next.column * inputs, inputs, linear->compensation + next.column,
+                     SIGNED_START, 1, sums[turn], PANEL);
+        for (size_t r = 0; r < done.rows; r++) {
+            lanes_f32 scale = f32_set(row_scales[done.row + r]);
+            float *target = out + (done.row + r) * stride + done.column - first_panel * PANEL;
+            KERNEL_UNROLL
+            for (size_t c = 0; c < PANEL; c += 16)
+                f32_store(target + c, dequantize(sums[turn ^ 1] + r * PANEL + c, scale,
+                                                 column_scales + done.column + c, bias + done.column + c));
         }
+        done = next;
+        next.row += next.rows;
+        if (next.row == count) {
+            next.row = 0;
+            next.column += PANEL;
+        }
+        next.rows = next.column < end ? next_block(count - next.row) : 0;
     }
+}
+
+/* The tile after this one, where all columns of a block of rows come before the next block. */
+KERNEL_INLINE struct tile tile_after(struct tile tile, size_t columns, size_t all_columns, size_t count) {
+    tile.column += columns;
+    if (tile.column == all_columns) {
+        tile.column = 0;
+        tile.row += tile.rows;
+        tile.rows = next_block(count - tile.row);
+    }
+    return tile;
 }
 
 /* Two panels at a time: fewer changes between the dots and this long epilogue. outputs is a multiple, since
  * it is the next layer's inputs. */
 #define GELU_COLUMNS KERNEL_INPUT_MULTIPLE
 
+/* Transformed GELU of a tile's sums to `block`, and the rows' largest values so far, lane by lane. */
+KERNEL_INLINE void gelu_tile(const struct linear *linear, const float *row_scales, struct tile tile,
+                             const int32_t *sums, const struct input_transform *transform, float *block,
+                             float *largest) {
+    size_t outputs = linear->outputs;
+    const float *column_scales = linear->scales + tile.column, *bias = linear->bias + tile.column;
+    const float *scales = transform->scale + tile.column, *shifts = transform->shift + tile.column;
+    for (size_t r = 0; r < tile.rows; r++) {
+        lanes_f32 row_scale = f32_set(row_scales[tile.row + r]);
+        lanes_f32 top = tile.column == 0 ? f32_set(0) : f32_load(largest + r * 16);
+        float *target = block + r * outputs + tile.column;
+        KERNEL_UNROLL
+        for (size_t c = 0; c < GELU_COLUMNS; c += 16 * SIDE_BY_SIDE) {
+            lanes_f32 y[SIDE_BY_SIDE];
+            EACH_VECTOR y[v] = dequantize(sums + r * GELU_COLUMNS + c + 16 * v, row_scale,
+                                          column_scales + c + 16 * v, bias + c + 16 * v);
+            gelu(y);
+            EACH_VECTOR y[v] = f32_fma(y[v], f32_load(scales + c + 16 * v), f32_load(shifts + c + 16 * v));
+            EACH_VECTOR f32_store(target + c + 16 * v, y[v]);
+            EACH_VECTOR top = positive_maximum(top, y[v]);
+        }
+        f32_store(largest + r * 16, top);
+    }
+}
+
 KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct activations *input,
                                        size_t count, const struct input_transform *transform,
                                        const struct activations *output, void *scratch) {
-    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * GELU_COLUMNS];
+    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * GELU_COLUMNS];
     _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
-    size_t inputs = linear->inputs;
-    size_t outputs = linear->outputs;
+    size_t inputs = linear->inputs, outputs = linear->outputs;
     float *block = scratch; /* [KERNEL_BLOCK_ROWS][outputs] */
-    for (size_t row = 0; row < count;) {
-        size_t rows = next_block(count - row);
-        for (size_t r = 0; r < rows; r++)
-            f32_store(largest + r * 16, f32_set(0));
-        for (size_t column = 0; column < outputs; column += GELU_COLUMNS) {
-            dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
-                     linear->compensation + column, SIGNED_START, GELU_COLUMNS / PANEL, sums, GELU_COLUMNS);
-            for (size_t r = 0; r < rows; r++) {
-                lanes_f32 scale = f32_set(input->scales[row + r]);
-                lanes_f32 top = f32_load(largest + r * 16);
-                for (size_t c = 0; c < GELU_COLUMNS; c += 16) {
-                    lanes_f32 y = gelu(dequantize(sums + r * GELU_COLUMNS + c, scale,
-                                                  linear->scales + column + c, linear->bias + column + c));
-                    lanes_f32 u = transformed(y, transform, column + c);
-                    f32_store(block + r * outputs + column + c, u);
-                    top = positive_maximum(top, u);
-                }
-                f32_store(largest + r * 16, top);
-            }
+    struct tile done = {0, 0, 0}, next = {0, next_block(count), 0};
+    for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
+        if (next.rows > 0)
+            dot_tile(next.rows, input->values + next.row * inputs, inputs,
+                     linear->panels + next.column * inputs, inputs, linear->compensation + next.column,
+                     SIGNED_START, GELU_COLUMNS / PANEL, sums[turn], GELU_COLUMNS);
+        if (done.rows > 0)
+            gelu_tile(linear, input->scales, done, sums[turn ^ 1], transform, block, largest);
+        if (done.rows > 0 && done.column + GELU_COLUMNS == outputs)
+            quantize_rows(block, largest, done.rows, 255.0f, UNSIGNED_OFFSET, done.row, output);
+        done = next;
+        next = tile_after(next, GELU_COLUMNS, outputs, count);
+    }
+}
+
+/* Adds a tile's outputs to the residual, and sums each row so far, lane by lane. */
+KERNEL_INLINE void add_tile(const struct linear *linear, const float *row_scales, struct tile tile,
+                            const int32_t *sums, float *residual, float *lane_sums) {
+    const float *column_scales = linear->scales + tile.column, *bias = linear->bias + tile.column;
+    for (size_t r = 0; r < tile.rows; r++) {
+        lanes_f32 scale = f32_set(row_scales[tile.row + r]);
+        lanes_f32 sum = tile.column == 0 ? f32_set(0) : f32_load(lane_sums + r * 16);
+        float *target = residual + (tile.row + r) * linear->outputs + tile.column;
+        KERNEL_UNROLL
+        for (size_t c = 0; c < PANEL; c += 16) {
+            lanes_f32 y = dequantize(sums + r * PANEL + c, scale, column_scales + c, bias + c);
+            lanes_f32 x = f32_add(y, f32_load(target + c));
+            f32_store(target + c, x);
+            sum = f32_add(sum, x);
         }
-        float factors[KERNEL_BLOCK_ROWS];
-        for (size_t r = 0; r < rows; r++) {
-            float top = f32_reduce_max(f32_load(largest + r * 16));
-            output->scales[row + r] = top / 255.0f;
-            factors[r] = quantization_factor(top, 255.0f);
-        }
-        for (size_t r = 0; r < rows; r++)
-            quantize_row(block + r * outputs, outputs, factors[r], UNSIGNED_OFFSET,
-                         output->values + (row + r) * outputs);
-        row += rows;
+        f32_store(lane_sums + r * 16, sum);
     }
 }
 
@@ -257,30 +380,28 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
                                             const struct normalization *normalization, float *residual,
                                             const struct input_transform *transform,
                                             const struct activations *quantized, void *scratch) {
-    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
-    size_t inputs = linear->inputs;
-    size_t outputs = linear->outputs;
+    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
+    _Alignas(64) float lane_sums[KERNEL_BLOCK_ROWS * 16];
+    size_t inputs = linear->inputs, outputs = linear->outputs;
     enum tile_start start = input_is_gelu ? UNSIGNED_START : SIGNED_START;
-    for (size_t row = 0; row < count;) {
-        size_t rows = next_block(count - row);
-        for (size_t column = 0; column < outputs; column += PANEL) {
-            dot_tile(rows, input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
-                     linear->compensation + column, start, 1, sums, PANEL);
-            for (size_t r = 0; r < rows; r++) {
-                lanes_f32 scale = f32_set(input->scales[row + r]);
-                float *target = residual + (row + r) * outputs + column;
-                for (size_t c = 0; c < PANEL; c += 16) {
-                    lanes_f32 y = dequantize(sums + r * PANEL + c, scale, linear->scales + column + c,
-                                             linear->bias + column + c);
-                    f32_store(target + c, f32_add(y, f32_load(target + c)));
-                }
-            }
+    struct tile done = {0, 0, 0}, next = {0, next_block(count), 0};
+    for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
+        if (next.rows > 0)
+            dot_tile(next.rows, input->values + next.row * inputs, inputs,
+                     linear->panels + next.column * inputs, inputs, linear->compensation + next.column, start,
+                     1, sums[turn], PANEL);
+        if (done.rows > 0)
+            add_tile(linear, input->scales, done, sums[turn ^ 1], residual, lane_sums);
+        if (done.rows > 0 && done.column + PANEL == outputs) {
+            float *rows = residual + done.row * outputs;
+            if (quantized != NULL)
+                normalize_and_quantize(normalization, rows, lane_sums, done.rows, transform, done.row,
+                                       quantized, scratch);
+            else
+                normalize_rows(normalization, rows, lane_sums, done.rows);
         }
-        normalize_rows(normalization, residual + row * outputs, rows);
-        if (quantized != NULL)
-            transform_and_quantize(residual + row * outputs, outputs, rows, transform, row, quantized,
-                                   scratch);
-        row += rows;
+        done = next;
+        next = tile_after(next, PANEL, outputs, count);
     }
 }
 

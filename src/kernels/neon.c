@@ -12,6 +12,7 @@
 #define LEVEL_TABLE     kernels_neon
 #define ACTIVATION_FORM FORM_S8
 #define F32_TILE_ROWS   2
+#define SIDE_BY_SIDE    1
 
 #define DOT_ROWS    3
 #define DOT_COLUMNS 8

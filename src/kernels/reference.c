@@ -6,6 +6,7 @@
 #define LEVEL_TABLE     kernels_reference
 #define ACTIVATION_FORM FORM_S8
 #define F32_TILE_ROWS   2
+#define SIDE_BY_SIDE    1
 
 #define COLUMNS KERNEL_PANEL_COLUMNS
 
