@@ -15,7 +15,7 @@
 struct attention_memory {
     int8_t keys[ATTENTION_KEYS * KERNEL_MAX_HEAD_SIZE];   /* [tokens/32][head_size/4][32][4] */
     int8_t values[ATTENTION_KEYS * KERNEL_MAX_HEAD_SIZE]; /* [head_size/32][tokens/4][32][4] */
-    int32_t key_sums[ATTENTION_KEYS];                     /* -128 * the sum of each key's bytes */
+    int32_t key_starts[ATTENTION_KEYS];                   /* where the sums of each key's scores begin */
     int32_t value_sums[KERNEL_MAX_HEAD_SIZE];
     float key_scales[KERNEL_MAX_HEAD_SIZE];
     float value_scales[KERNEL_MAX_HEAD_SIZE];
@@ -23,7 +23,7 @@ struct attention_memory {
     float value_offsets[KERNEL_MAX_HEAD_SIZE]; /* middle of the range - mean */
     uint8_t queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
     float query_scales[ATTENTION_GROUP_ROWS];
-    int32_t scores[ATTENTION_SCORES];         /* [rows of the group][padded tokens] */
+    int32_t scores[ATTENTION_SCORES];         /* [rows of the group][padded tokens], as floats' bits */
     uint8_t weights[ATTENTION_SCORES];        /* the same, 255 at each row's maximum */
     float byte_sums[ATTENTION_GROUP_ROWS];    /* of a row's weight bytes */
     float inverse_sums[ATTENTION_GROUP_ROWS]; /* 1 / the sum of a row's weights before they were rounded */

@@ -54,26 +54,27 @@ KERNEL_INLINE lanes_f32 positive_maximum(lanes_f32 a, lanes_f32 b) {
     return i32_as_f32(i32_max(f32_as_i32(a), f32_as_i32(b)));
 }
 
-/* Each operation for SIDE_BY_SIDE vectors before the next: a CPU's schedulers hold far fewer operations than
- * one long chain after the other would fill, and wait. */
-#define EACH_VECTOR KERNEL_UNROLL for (size_t v = 0; v < SIDE_BY_SIDE; v++)
+/* Each operation for some vectors before the next: a CPU's schedulers hold far fewer operations than one long
+ * chain after the other would fill, and wait. */
+#define MOST_SIDE_BY_SIDE 4
+#define EACH_VECTOR       KERNEL_UNROLL for (size_t v = 0; v < vectors; v++)
 
-KERNEL_INLINE void polynomial_step(lanes_f32 *sums, const lanes_f32 *x, float coefficient) {
+KERNEL_INLINE void polynomial_step(lanes_f32 *sums, const lanes_f32 *x, float coefficient, size_t vectors) {
     EACH_VECTOR sums[v] = f32_fma(sums[v], x[v], f32_set(coefficient));
 }
 
 /* GELU(x) = max(x, 0) - h(min(|x|, 3.9)) with h(a) = a * (1 - Phi(a)) as a minimax polynomial of degree 7
  * without constant term: at most 1.5e-4 from the exact erf form everywhere, a fiftieth of one step of the
- * 8-bit output. SIDE_BY_SIDE vectors in place. */
-KERNEL_INLINE void gelu(lanes_f32 *x) {
+ * 8-bit output. In place. */
+KERNEL_INLINE void gelu(lanes_f32 *x, size_t vectors) {
     lanes_f32 a[SIDE_BY_SIDE], h[SIDE_BY_SIDE];
     EACH_VECTOR a[v] = positive_minimum(f32_abs(x[v]), f32_set(3.9f));
     EACH_VECTOR h[v] = f32_fma(f32_set(-0.0006865545f), a[v], f32_set(0.0104904823f));
-    polynomial_step(h, a, -0.0604670721f);
-    polynomial_step(h, a, 0.1472752616f);
-    polynomial_step(h, a, -0.0521837391f);
-    polynomial_step(h, a, -0.3851951050f);
-    polynomial_step(h, a, 0.4993294513f);
+    polynomial_step(h, a, -0.0604670721f, vectors);
+    polynomial_step(h, a, 0.1472752616f, vectors);
+    polynomial_step(h, a, -0.0521837391f, vectors);
+    polynomial_step(h, a, -0.3851951050f, vectors);
+    polynomial_step(h, a, 0.4993294513f, vectors);
     EACH_VECTOR x[v] = f32_fnma(h[v], a[v], positive_maximum(x[v], f32_set(0.0f)));
 }
 
@@ -313,6 +314,7 @@ KERNEL_INLINE struct tile tile_after(struct tile tile, size_t columns, size_t al
 KERNEL_INLINE void gelu_tile(const struct linear *linear, const float *row_scales, struct tile tile,
                              const int32_t *sums, const struct input_transform *transform, float *block,
                              float *largest) {
+    const size_t vectors = SIDE_BY_SIDE;
     size_t outputs = linear->outputs;
     const float *column_scales = linear->scales + tile.column, *bias = linear->bias + tile.column;
     const float *scales = transform->scale + tile.column, *shifts = transform->shift + tile.column;
@@ -325,7 +327,7 @@ KERNEL_INLINE void gelu_tile(const struct linear *linear, const float *row_scale
             lanes_f32 y[SIDE_BY_SIDE];
             EACH_VECTOR y[v] = dequantize(sums + r * GELU_COLUMNS + c + 16 * v, row_scale,
                                           column_scales + c + 16 * v, bias + c + 16 * v);
-            gelu(y);
+            gelu(y, vectors);
             EACH_VECTOR y[v] = f32_fma(y[v], f32_load(scales + c + 16 * v), f32_load(shifts + c + 16 * v));
             EACH_VECTOR f32_store(target + c + 16 * v, y[v]);
             EACH_VECTOR top = positive_maximum(top, y[v]);

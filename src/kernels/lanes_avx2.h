@@ -149,6 +149,17 @@ KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lane
     _mm256_storeu_si256((__m256i *)(void *)p, low_bytes_of_32(a, b));
     _mm256_storeu_si256((__m256i *)(void *)(p + 32), low_bytes_of_32(c, d));
 }
+/* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
+ * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
+                                    lanes_i32 d) {
+    __m256i low = _mm256_packs_epi16(_mm256_packs_epi32(a.low, b.low), _mm256_packs_epi32(c.low, d.low));
+    __m256i high = _mm256_packs_epi16(_mm256_packs_epi32(a.high, b.high), _mm256_packs_epi32(c.high, d.high));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(low));
+    _mm_storeu_si128((__m128i *)(void *)(p + stride), _mm256_extracti128_si256(low, 1));
+    _mm_storeu_si128((__m128i *)(void *)(p + 2 * stride), _mm256_castsi256_si128(high));
+    _mm_storeu_si128((__m128i *)(void *)(p + 3 * stride), _mm256_extracti128_si256(high, 1));
+}
 KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
     return (lanes_f32){_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
 }

@@ -66,4 +66,15 @@ KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lane
     _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
 }
 
+/* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
+ * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
+                                    lanes_i32 d) {
+    __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_castsi512_si128(bytes));
+    _mm_storeu_si128((__m128i *)(void *)(p + stride), _mm512_extracti32x4_epi32(bytes, 1));
+    _mm_storeu_si128((__m128i *)(void *)(p + 2 * stride), _mm512_extracti32x4_epi32(bytes, 2));
+    _mm_storeu_si128((__m128i *)(void *)(p + 3 * stride), _mm512_extracti32x4_epi32(bytes, 3));
+}
+
 #endif

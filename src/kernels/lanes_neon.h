@@ -148,6 +148,19 @@ KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 x, lanes_i32 y, lane
     i32_store_bytes(p + 32, z);
     i32_store_bytes(p + 48, w);
 }
+KERNEL_INLINE int8x16_t narrowed(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
+    int16x8_t low = vcombine_s16(vmovn_s32(a), vmovn_s32(b)), high = vcombine_s16(vmovn_s32(c), vmovn_s32(d));
+    return vcombine_s8(vmovn_s16(low), vmovn_s16(high));
+}
+/* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
+ * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
+                                    lanes_i32 d) {
+    vst1q_s8(p, narrowed(a.a, b.a, c.a, d.a));
+    vst1q_s8(p + stride, narrowed(a.b, b.b, c.b, d.b));
+    vst1q_s8(p + 2 * stride, narrowed(a.c, b.c, c.c, d.c));
+    vst1q_s8(p + 3 * stride, narrowed(a.d, b.d, c.d, d.d));
+}
 KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 x) {
     return (lanes_f32){vcvtq_f32_s32(x.a), vcvtq_f32_s32(x.b), vcvtq_f32_s32(x.c), vcvtq_f32_s32(x.d)};
 }

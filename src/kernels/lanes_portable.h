@@ -203,6 +203,16 @@ KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lane
     i32_store_bytes(p + 32, c);
     i32_store_bytes(p + 48, d);
 }
+/* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
+ * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
+                                    lanes_i32 d) {
+    const lanes_i32 *vectors[4] = {&a, &b, &c, &d};
+    for (size_t g = 0; g < 4; g++)
+        for (size_t v = 0; v < 4; v++)
+            for (size_t i = 0; i < 4; i++)
+                p[g * stride + 4 * v + i] = (int8_t)vectors[v]->lane[4 * g + i];
+}
 KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
     lanes_f32 r;
     EACH_LANE r.lane[i] = (float)a.lane[i];
