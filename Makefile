@@ -8,7 +8,7 @@
 #: make deps         installs the Debian packages that building, running and testing need
 #: make install      program, C library, header, pkg-config file, manual page
 #: make uninstall    removes what install put there
-#: make wheel        the Python package, in build/wheels
+#: make wheel        the Python package, in build/wheels; sdist its source
 #: make dist         the source, in build
 #: make format       formats all C; format-check only looks
 #: make fuzz         the fuzzers
