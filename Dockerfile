@@ -48,7 +48,7 @@ LABEL org.opencontainers.image.title="rescoldo" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}" \
-      org.opencontainers.image.licenses="Apache-2.0 AND BSD-2-Clause AND BSD-3-Clause AND ISC AND LGPL-2.1-only AND LGPL-2.1-or-later AND MIT AND Zlib" \
+      org.opencontainers.image.licenses="Apache-2.0 AND BSD-2-Clause AND BSD-3-Clause AND Beerware AND GPL-3.0-or-later WITH GCC-exception-3.1 AND ISC AND LGPL-2.1-only AND LGPL-2.1-or-later AND LicenseRef-scancode-public-domain AND MIT AND Unicode-DFS-2015 AND Zlib" \
       rescoldo.model="${MODEL}"
 USER 65532:65532
 EXPOSE 8080
