@@ -52,6 +52,11 @@ struct work {
     size_t text_count;
     struct call_options options; /* filled by the dialect; cancel and deadline are set by the scheduler */
 
+    /* Of a request that holds several: what each asks for, with its part of the results once they are there.
+     * Their texts, one after another, are the texts; owned, [part_count], or NULL. */
+    struct work *parts;
+    size_t part_count;
+
     /* What the reply shall look like. */
     size_t top_n; /* at most text_count */
     bool return_documents;

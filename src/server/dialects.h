@@ -17,5 +17,6 @@ extern const struct dialect dialect_embed_cohere_v1, dialect_embed_cohere_v2;
 extern const struct dialect dialect_embed_tei, dialect_embed_all, dialect_similarity;
 extern const struct dialect dialect_predict, dialect_main_task;
 extern const struct dialect dialect_tokenize, dialect_decode;
+extern const struct dialect dialect_vertex_rerank, dialect_vertex_predict, dialect_vertex_embed;
 
 #endif

@@ -14,6 +14,7 @@
     DIALECTS(&dialect_rerank_tei, &dialect_rerank_flashrank, &dialect_rerank_mixedbread,                     \
              &dialect_rerank_voyage, &dialect_rerank_pinecone, &dialect_rerank_bare)
 #define MAIN_TASK  DIALECTS(&dialect_rerank_tei, &dialect_similarity, &dialect_main_task, &dialect_embed_tei)
+#define VERTEX     DIALECTS(&dialect_vertex_rerank, &dialect_vertex_predict, &dialect_vertex_embed)
 #define EMBEDDINGS DIALECTS(&dialect_embeddings)
 #define COHERE_V1  DIALECTS(&dialect_embed_cohere_v1)
 #define COHERE_V2  DIALECTS(&dialect_embed_cohere_v2)
@@ -43,6 +44,7 @@ const struct route routes[] = {
     {"/decode", DIALECTS(&dialect_decode), NULL, false},
     {"/", MAIN_TASK, page_health, false},
     {"/invocations", MAIN_TASK, NULL, false},
+    {"/vertex", VERTEX, NULL, false},
     {"/similarity", DIALECTS(&dialect_similarity), NULL, false},
     {"/livez", NULL, page_livez, true},
     {"/readyz", NULL, page_readyz, true},

@@ -67,6 +67,25 @@ int work_describe(const struct service *service, const struct dialect *dialect, 
     return describe_embed(service->model, work, input, error);
 }
 
+/* Borrowed from the whole; each part's order is by its own indexes. */
+static void share_results(const struct service *service, struct work *work) {
+    size_t first = 0;
+    for (size_t i = 0; i < work->part_count; i++) {
+        struct work *part = &work->parts[i];
+        part->usage = work->usage;
+        if (work->scores != NULL) {
+            part->scores = work->scores + first;
+            part->order = work->order + first;
+            passage_order(part->scores, part->text_count, part->order);
+        }
+        if (work->embeddings != NULL) {
+            part->embeddings = work->embeddings + first * service->model->shape.hidden_size;
+            part->infos = work->infos + first;
+        }
+        first += part->text_count;
+    }
+}
+
 void work_finish(const struct service *service, const struct dialect *dialect, const struct call_usage *usage,
                  struct work *work) {
     size_t size = service->model->shape.hidden_size;
@@ -77,6 +96,7 @@ void work_finish(const struct service *service, const struct dialect *dialect, c
         passage_order(work->scores, work->text_count, work->order);
     for (size_t i = 0; i < work->text_count && normalize; i++)
         normalize_l2(work->embeddings + i * size, size);
+    share_results(service, work);
 }
 
 size_t work_truncated_texts(const struct work *work) {
@@ -88,7 +108,18 @@ size_t work_truncated_texts(const struct work *work) {
     return truncated;
 }
 
+/* Its results are the whole's. */
+static void free_part(struct work *part) {
+    free(part->texts);
+    free(part->queries);
+    json_decref(part->made);
+    json_decref(part->document);
+}
+
 void work_free(struct work *work) {
+    for (size_t i = 0; i < work->part_count && work->parts != NULL; i++)
+        free_part(&work->parts[i]);
+    free(work->parts);
     free(work->texts);
     free(work->scores);
     free(work->order);

@@ -249,3 +249,49 @@ def test_functions_of_text_classification(cross_encoder):
     assert ask(cross_encoder, "/", {**body, "parameters": {"function_to_apply": "sigmoid"}}) == ask(cross_encoder, "/", body)
     assert_refused(cross_encoder, "/", {**body, "parameters": {"function_to_apply": "softmax"}}, "function_to_apply")
     assert_refused(cross_encoder, "/predict", {**body, "prompt_name": "query"}, "prompt_name")
+
+
+# --- Vertex AI ---
+
+
+def vertex(server, *instances):
+    reply = ask(server, "/vertex", {"instances": list(instances)})
+    assert list(reply) == ["predictions"] and len(reply["predictions"]) == len(instances)
+    return reply["predictions"]
+
+
+def test_vertex_embeds(embedder):
+    first, second = {"inputs": "A cat sits on the mat."}, {"inputs": DOCUMENTS}
+    assert vertex(embedder, first, second) == [ask(embedder, "/embed", body) for body in (first, second)]
+    first["normalize"] = second["normalize"] = False
+    assert vertex(embedder, second, first) == [ask(embedder, "/embed", body) for body in (second, first)]
+
+
+def test_vertex_reranks_and_predicts(cross_encoder, embedder):
+    first = {"query": QUERY, "texts": DOCUMENTS, "return_text": True, "top_n": 2}
+    second = {"query": "Who bakes?", "texts": DOCUMENTS[::-1], "raw_scores": True}
+    assert vertex(cross_encoder, first, second) == [ask(cross_encoder, "/rerank", body) for body in (first, second)]
+    pairs = {"inputs": [[QUERY, text] for text in DOCUMENTS]}
+    one = {"inputs": ["Who bakes?", DOCUMENTS[2]]}
+    assert vertex(cross_encoder, pairs, one) == [ask(cross_encoder, "/predict", body) for body in (pairs, one)]
+    same = {"query": QUERY, "texts": DOCUMENTS[1:]}
+    assert vertex(embedder, first, same) == [ask(embedder, "/rerank", body) for body in (first, same)]
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({}, "instances is missing"),
+        ({"instances": []}, "instances holds 0 requests"),
+        ({"instances": ["a"]}, "instances[0] is a string"),
+        ({"instances": [{"inputs": "a"}, {"inputs": [1]}]}, "instances[1]: inputs holds token ids"),
+        ({"instances": [{"inputs": "a"}, {"inputs": "a", "prompt": "query: "}]}, "instances[1]: prompt is not available"),
+        ({"instances": [{"inputs": "a"}, {"inputs": "a", "normalize": False}]}, "instances[1] is to be read otherwise"),
+        ({"instances": [{"inputs": "a"}], "parameters": {"truncate": False}}, "parameters"),
+        ({"instances": [{"inputs": "a"}, {"inputs": ["a"] * 10000}]}, "instances[1]: inputs holds 10000 texts"),
+        ({"instances": [{"query": "a", "texts": ["b"]}, {"query": "b", "texts": ["b"]}]}, "instances[1] has another query"),
+    ],
+)
+def test_vertex_says_which_instance_is_wrong(embedder, body, word):
+    status, _, reply = embedder.post("/vertex", body)
+    assert (status, reply["error_type"]) == (422, "Validation") and word in reply["error"], reply
