@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -119,13 +120,40 @@ def test_threads_share_one_object(reranker):
     assert all(found[number] == expected * 3 for number in range(6))
 
 
-def test_it_works_in_a_forked_process(reranker_ember):
-    reranker = rescoldo.Reranker(reranker_ember, threads=2)
-    expected = reranker.rank(QUERIES[0], PASSAGES)
+def in_a_child(check: Callable[[], bool]) -> bool:
+    """Whether check() is true in a forked process."""
     child = os.fork()
     if child == 0:
-        os._exit(0 if reranker.rank(QUERIES[0], PASSAGES) == expected else 1)
-    assert os.waitpid(child, 0)[1] == 0
+        status = 1
+        try:
+            status = 0 if check() else 1
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_it_works_in_a_forked_process(reranker_ember, endless):
+    reranker = rescoldo.Reranker(reranker_ember, threads=2)
+    expected = reranker.rank(QUERIES[0], PASSAGES)
+    assert in_a_child(lambda: reranker.rank(QUERIES[0], PASSAGES) == expected)
+    # Beside a call: the child has neither its threads nor its sessions, and makes its own.
+    flag = rescoldo.CancelFlag()
+    caught: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            reranker.rank(QUERIES[0], endless, cancel=flag)
+        except rescoldo.CancelledError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        assert all(in_a_child(lambda: reranker.rank(QUERIES[0], PASSAGES) == expected) for _ in range(5))
+    finally:
+        flag.set()
+        thread.join()
+    assert len(caught) == 1
 
 
 def proportional_set_size(process: int, path: pathlib.Path) -> tuple[int, int]:
