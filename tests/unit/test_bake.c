@@ -3,6 +3,7 @@
 #include "engine/session.h"
 #include "tiny_model.h"
 #include "unit_test.h"
+#include "zip_writer.h"
 
 #include <math.h>
 #include <signal.h>
@@ -236,6 +237,35 @@ static void a_vocabulary_larger_than_the_embeddings_is_refused(void **state) {
     test_write(&directory, "vocab.txt", buffer_bytes(&vocabulary));
     assert_refused(&directory, STATUS_INVALID_DATA, "vocab_size");
     buffer_free(&vocabulary);
+    test_directory_remove(&directory);
+}
+
+/* An archive has the name that it is given by, whatever that leads to: a cache of downloads links to digests.
+ */
+static void an_archive_is_named_by_its_link(void **state) {
+    (void)state;
+    static const char *const names[] = {"config.json", "model.safetensors", "vocab.txt",
+                                        "tokenizer_config.json"};
+    struct test_directory directory = test_directory_create();
+    struct buffer contents[4] = {0}, archive = {0};
+    struct zip_member members[4] = {0};
+    const struct bake_progress progress = {0};
+    struct source source;
+    tiny_model_write(&directory, &cross_encoder);
+    for (size_t i = 0; i < 4; i++) {
+        test_read(test_path(&directory, names[i]), &contents[i]);
+        members[i] = (struct zip_member){.name = names[i], .content = buffer_bytes(&contents[i])};
+    }
+    zip_write(members, 4, &archive);
+    test_write(&directory, "b", buffer_bytes(&archive));
+    assert_int_equal(symlink("b", test_path(&directory, "named.zip")), 0);
+    assert_int_equal(source_open(&source, test_path(&directory, "named.zip"), NULL, &progress, NULL),
+                     STATUS_OK);
+    assert_string_equal(source.name, "named");
+    source_close(&source);
+    for (size_t i = 0; i < 4; i++)
+        buffer_free(&contents[i]);
+    buffer_free(&archive);
     test_directory_remove(&directory);
 }
 
@@ -522,6 +552,7 @@ int main(void) {
         cmocka_unit_test(spoilt_weights_are_refused),
         cmocka_unit_test(weights_that_are_not_there_are_explained),
         cmocka_unit_test(a_vocabulary_larger_than_the_embeddings_is_refused),
+        cmocka_unit_test(an_archive_is_named_by_its_link),
         cmocka_unit_test(published_scores_are_checked),
         cmocka_unit_test(a_cancelled_bake_leaves_nothing),
         cmocka_unit_test(a_killed_bake_keeps_the_old_ember),
