@@ -399,10 +399,13 @@ $(WHEEL_VENV)/requirements.txt: python/requirements.txt
 # The packages of those who talk to the server, and the tools that deploy/ is for. `scripts/deps clients deploy`
 # installs what is not Python's.
 CLIENTS ?= $(CURDIR)/build/clients
+# Of those whose requirements exclude the others'.
+CLIENTS_APART := $(CLIENTS)-apart
 .PHONY: clients-test
-clients-test: $(BUILD)/rescoldo $(CLIENTS)/requirements.txt
+clients-test: $(BUILD)/rescoldo $(CLIENTS)/requirements.txt $(CLIENTS_APART)/requirements.txt
 	RESCOLDO_BINARY='$(BUILD)/rescoldo' RESCOLDO_NODE_CLIENTS='$(CLIENTS)/node' \
-	    '$(CLIENTS)/bin/python' -m pytest tests/clients tests/deploy $(PYTEST_ARGUMENTS)
+	    '$(CLIENTS)/bin/python' -m pytest tests/clients tests/deploy --ignore tests/clients/apart $(PYTEST_ARGUMENTS)
+	RESCOLDO_BINARY='$(BUILD)/rescoldo' '$(CLIENTS_APART)/bin/python' -m pytest tests/clients/apart $(PYTEST_ARGUMENTS)
 
 $(CLIENTS)/requirements.txt: tests/clients/requirements.txt tests/deploy/requirements.txt $(wildcard tests/clients/node/*.*)
 	@cat $^ | cmp -s - $@ || { rm -rf '$(CLIENTS)' && python3 -m venv '$(CLIENTS)' && \
@@ -411,6 +414,11 @@ $(CLIENTS)/requirements.txt: tests/clients/requirements.txt tests/deploy/require
 	    mkdir '$(CLIENTS)/node' && cp tests/clients/node/* '$(CLIENTS)/node' && \
 	    npm --prefix '$(CLIENTS)/node' ci --no-audit --no-fund --silent; }
 	@cat $^ >$@
+
+$(CLIENTS_APART)/requirements.txt: tests/clients/apart/requirements.txt | $(CLIENTS)/requirements.txt
+	@cmp -s $< $@ || { rm -rf '$(CLIENTS_APART)' && python3 -m venv --without-pip '$(CLIENTS_APART)' && \
+	    '$(CLIENTS)/bin/uv' pip install --quiet --python '$(CLIENTS_APART)/bin/python' --requirement $<; }
+	@cp $< $@
 
 # For python/meson.build.
 print-version:
@@ -444,7 +452,7 @@ compile_commands.json: Makefile
 
 # What took minutes to download or to bake stays.
 clean:
-	rm -rf $(filter-out $(addprefix build/,venv wheel-venv clients test-models),$(wildcard build/*)) build-* compile_commands.json
+	rm -rf $(filter-out $(addprefix build/,venv wheel-venv clients clients-apart test-models),$(wildcard build/*)) build-* compile_commands.json
 
 distclean:
 	rm -rf build build-* compile_commands.json models/cache
