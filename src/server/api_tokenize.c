@@ -2,6 +2,7 @@
  * array of
  * [{id, text, special, start, stop}] for each text, with offsets in code points; /decode, {ids: [id] or
  * [[id]], skip_special_tokens?} to [text]. */
+#include "base/clock.h"
 #include "server/dialects.h"
 #include "server/request_fields.h"
 #include "server/tei_fields.h"
@@ -110,9 +111,11 @@ static int compute_tokenize(const struct service *service, struct work *work, st
     struct tokens tokens = {0};
     struct buffer prompted = {0};
     struct json_writer writer = json_writer_to(&work->other);
+    uint64_t start = clock_nanoseconds();
     json_begin_array(&writer);
     int outcome = tokenize_all(service, work, special, &prompted, &tokens, &writer, error);
     json_end_array(&writer);
+    work->usage.tokenize_nanoseconds = clock_nanoseconds() - start;
     buffer_free(&prompted);
     tokens_free(&tokens);
     if (outcome == 0 && json_writer_finish(&writer, NULL) != STATUS_OK)

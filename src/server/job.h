@@ -85,7 +85,8 @@ struct job {
     int http_status;
     const char *error_code;           /* NULL on success */
     struct buffer reply;              /* the body, JSON; empty when there was no memory for it */
-    uint64_t started_at, finished_at; /* started: its first sequence went into a batch; 0: none did */
+    /* started: its first sequence went into a batch, or its work without the encoder began; 0: neither. */
+    uint64_t started_at, finished_at;
     size_t text_count, truncated_texts;
     struct call_usage usage;
 };

@@ -11,6 +11,10 @@
 #define BYTES_PER_VALUE ((uint64_t)512)
 /* Of a number in a reply's JSON, with its separator. */
 #define BYTES_PER_NUMBER ((uint64_t)14)
+/* Of a token as the tokenizer keeps it. A token has a byte of its text at least. */
+#define BYTES_PER_TOKEN ((uint64_t)(sizeof(int32_t) + sizeof(struct token_span)))
+/* Of a token as JSON of /tokenize, twice: as computed and as replied. */
+#define BYTES_PER_LISTED_TOKEN ((uint64_t)160)
 
 static int claim(struct job *job, uint64_t bytes, struct api_error *error) {
     if (memory_claim_add(&job->claim, bytes))
@@ -50,6 +54,42 @@ static int claim_embeddings(struct job *job, const struct model *model, struct a
     return claim(job, vectors * model->shape.hidden_size * bytes_per_number, error);
 }
 
+static uint64_t largest(const struct bytes *texts, size_t count) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; texts != NULL && i < count; i++)
+        bytes = texts[i].size > bytes ? texts[i].size : bytes;
+    return bytes;
+}
+
+/* How many tokens of a text are known at most: to the last where all of them count, and else to the first
+ * that can make no difference. */
+static uint64_t most_tokens(const struct call_options *options, uint64_t query_bytes, uint32_t max_length) {
+    bool unlimited = options->windows && options->max_windows == 0;
+    bool refuses = options->truncation == TRUNCATION_NONE && !options->windows;
+    if (unlimited || refuses || options->truncation_direction == TRUNCATION_LEFT)
+        return UINT64_MAX;
+    return options->windows ? (uint64_t)options->max_windows * max_length + 1 : query_bytes + max_length + 1;
+}
+
+/* Of the query, and of one text after the other. */
+static int claim_tokens(struct job *job, const struct model *model, struct api_error *error) {
+    const struct work *work = &job->work;
+    uint64_t query = work->query.size + largest(work->queries, work->text_count);
+    uint64_t text = largest(work->texts, work->text_count);
+    uint64_t most = most_tokens(&work->options, query, model->max_length);
+    return claim(job, (query + (text < most ? text : most)) * BYTES_PER_TOKEN, error);
+}
+
+static int claim_listed_tokens(struct job *job, const struct service *service, struct api_error *error) {
+    const struct work *work = &job->work;
+    uint64_t tokens = work->text_count * TOKENIZER_SPECIAL_SINGLE;
+    for (size_t i = 0; i < work->text_count; i++)
+        tokens += work->texts[i].size;
+    if (tokens > service->limits->max_json_values)
+        tokens = service->limits->max_json_values;
+    return claim(job, tokens * (BYTES_PER_LISTED_TOKEN + BYTES_PER_TOKEN), error);
+}
+
 static int read_body(const struct service *service, struct job *job, struct api_error *error) {
     struct work *work = &job->work;
     if (claim(job, most_values(buffer_bytes(&job->body)) * BYTES_PER_VALUE, error) != 0)
@@ -66,7 +106,10 @@ static int read_body(const struct service *service, struct job *job, struct api_
         job->dialect->read(service, work, error) != 0)
         return -1;
     if (job->dialect->kind == WORK_OTHER)
-        return job->dialect->compute(service, work, error);
+        return claim_listed_tokens(job, service, error) != 0 ? -1
+                                                             : job->dialect->compute(service, work, error);
+    if (claim_tokens(job, service->model, error) != 0)
+        return -1;
     if (job->dialect->kind == WORK_EMBED && claim_embeddings(job, service->model, error) != 0)
         return -1;
     work->options.cancel = &job->cancel;

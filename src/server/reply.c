@@ -85,6 +85,12 @@ static enum status write_field(const char *name, const char *value, struct buffe
     return buffer_append_format(head, NULL, "%s: %s\r\n", name, value);
 }
 
+/* Whole microseconds, cut as whole milliseconds are, so that both fields have the same number before the
+ * point. */
+static double milliseconds(uint64_t nanoseconds) {
+    return (double)(nanoseconds / 1000) / 1e3;
+}
+
 /* https://www.w3.org/TR/server-timing/: durations in milliseconds. Then the same for clients of Text
  * Embeddings Inference: whole milliseconds. */
 static enum status write_timing(const struct reply *reply, uint64_t total, struct buffer *head) {
@@ -95,8 +101,8 @@ static enum status write_timing(const struct reply *reply, uint64_t total, struc
         "Server-Timing: queue;dur=%.3f, tokenize;dur=%.3f, compute;dur=%.3f, total;dur=%.3f\r\n"
         "x-queue-time: %" PRIu64 "\r\nx-tokenization-time: %" PRIu64 "\r\nx-inference-time: %" PRIu64
         "\r\nx-total-time: %" PRIu64 "\r\n",
-        (double)reply->queue_nanoseconds / 1e6, (double)reply->tokenize_nanoseconds / 1e6,
-        (double)reply->compute_nanoseconds / 1e6, (double)total / 1e6, reply->queue_nanoseconds / 1000000,
+        milliseconds(reply->queue_nanoseconds), milliseconds(reply->tokenize_nanoseconds),
+        milliseconds(reply->compute_nanoseconds), milliseconds(total), reply->queue_nanoseconds / 1000000,
         reply->tokenize_nanoseconds / 1000000, reply->compute_nanoseconds / 1000000, total / 1000000);
 }
 

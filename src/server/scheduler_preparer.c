@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "server/preparation.h"
 #include "server/scheduler_internal.h"
 
@@ -20,13 +21,14 @@ static struct job *next_preparation(const struct scheduler *scheduler, bool heav
 
 /* What a step outside the lock found out. */
 struct step {
+    uint64_t began;
     bool good;
     struct api_error error; /* when not good */
 };
 
 static struct step prepare(const struct scheduler *scheduler, struct job *job, enum job_phase phase,
                            const struct forecast_ratio *of_texts) {
-    struct step step = {.good = true};
+    struct step step = {.began = clock_nanoseconds(), .good = true};
     if (phase == JOB_REPLYING) {
         preparation_reply(job);
         return step;
@@ -58,6 +60,8 @@ static bool take_prepared(struct scheduler *scheduler, struct job *job, struct s
         return api_refuse_failure(&step->error, &failure) == 0;
     job->ready_tokens = sequence_queue_tokens(&request->ready);
     bool computes = job->dialect->kind != WORK_OTHER;
+    if (!computes)
+        job->started_at = step->began;
     bool all = !computes || request_is_prepared(request);
     job->unprepared_tokens = all ? 0 : preparation_tokens_left(job);
     job->phase = all ? JOB_PREPARED : JOB_PREPARING;

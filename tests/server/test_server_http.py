@@ -335,13 +335,23 @@ def test_request_ids(server):
     assert len(id_for("X-Request-Id: a b")) == 32
 
 
-def test_times_in_the_headers(server):
+def times_of(server, path, body):
     with RawConnection(server) as connection:
-        connection.send(post("/v1/rerank", {"query": "q", "documents": ["word " * 300] * 20}))
+        connection.send(post(path, body))
         headers = connection.read_reply().headers
     parts = [part.split(";dur=") for part in headers["server-timing"].split(", ")]
     assert [name for name, _ in parts] == ["queue", "tokenize", "compute", "total"]
-    times = {name: float(duration) for name, duration in parts}
+    return headers, {name: float(duration) for name, duration in parts}
+
+
+def test_tokenizing_is_no_waiting(server):
+    _, times = times_of(server, "/tokenize", {"inputs": ["word " * 300] * 20})
+    assert times["tokenize"] > 0 and times["compute"] == 0
+    assert times["queue"] + times["tokenize"] <= times["total"]
+
+
+def test_times_in_the_headers(server):
+    headers, times = times_of(server, "/v1/rerank", {"query": "q", "documents": ["word " * 300] * 20})
     assert times["queue"] <= times["total"]  # so is the rest only on one thread: they are sums over all
     for header, name in (("queue", "queue"), ("tokenization", "tokenize"), ("inference", "compute"), ("total", "total")):
         assert int(headers[f"x-{header}-time"]) == int(times[name])

@@ -48,6 +48,27 @@ def test_sizes_that_are_none_are_refused(rescoldo, cross_encoder_ember, size):
     assert result.returncode == 2 and "--memory-limit" in result.stderr
 
 
+def test_tokens_that_need_too_much_memory(start):
+    """A byte may be a token of twenty bytes, and of more in a list of tokens."""
+    server = start("--max-work-bytes-in-flight", str(MIB), "--max-body-bytes", str(8 * MIB))
+    large, small = "!" * 100_000, "!" * 1000
+    for path, body in (
+        ("/v1/rerank", {"query": large, "documents": [small]}),
+        ("/v1/rerank", {"query": small, "documents": [large], "max_chunks_per_doc": 1000}),
+        ("/rerank", {"query": small, "texts": [large], "truncation_direction": "Left"}),
+        ("/tokenize", {"inputs": [small] * 10}),
+    ):
+        status, _, reply = server.post(path, body)
+        assert status == 413 and "memory" in str(reply), (path, reply)
+    for path, body in (
+        ("/v1/rerank", {"query": small, "documents": [large]}),  # what is cut is read no further
+        ("/v1/rerank", {"query": small, "documents": [large] * 10, "max_chunks_per_doc": 3}),
+        ("/tokenize", {"inputs": [small]}),
+    ):
+        assert server.post(path, body)[0] == 200, path
+    assert server.get("/info")[2]["memory"]["work_in_flight_bytes"] == 0
+
+
 def test_requests_that_need_too_much_memory(start):
     server = start("--max-work-bytes-in-flight", str(MIB))
     status, _, reply = server.post("/v1/rerank", {"query": "q", "documents": ["a"] * 5000})

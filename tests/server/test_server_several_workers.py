@@ -11,13 +11,15 @@ import pytest
 from raw_http import RawConnection, post
 from test_server_overload import wait_until
 
-# One for each way of a job: small, of several slices, of a large body, an embedder's or a pair's, without compute.
+# One for each way of a job: small, of several slices, of a large body, refused before or while others of its texts
+# are computed, without compute.
 BODIES = [
     ("/v1/rerank", {"query": "what is it", "documents": ["it is a word"]}),
     ("/v1/rerank", {"query": "what is it", "documents": [f"{i} word " * (1 + i % 90) for i in range(60)]}),
     ("/v1/rerank", {"query": "word " * 20, "documents": [f"{i} word " * 30 for i in range(500)], "top_n": 3}),
     ("/v1/rerank", {"query": "what is it", "documents": ["words", 3]}),
     ("/rerank", {"query": "what is it", "texts": ["short", "word " * 900], "truncate": False}),
+    ("/rerank", {"query": "what is it", "texts": ["word " * 20] * 400 + ["word " * 900], "truncate": False}),
     ("/tokenize", {"inputs": ["a few words " * 50] * 100}),
 ]
 EMBEDDINGS = ("/v1/embeddings", {"input": [f"{i} word " * (1 + i % 50) for i in range(40)]})
@@ -39,14 +41,15 @@ def numbers(reply: dict | list):
 
 
 def come_and_leave(server, bodies, clients=12, requests=12):
-    """Half of the clients' requests are left: while they are sent, prepared, computed or answered."""
+    """Of the clients' requests some are left while they are sent, prepared, computed or answered, some are too late."""
     expected = [numbers(server.post(path, body)[2]) for path, body in bodies]
 
     def client(number: int) -> int:
         chance = random.Random(number)
         for _ in range(requests):
             chosen = chance.randrange(len(bodies))
-            data = post(*bodies[chosen])
+            timeout = chance.choice((None, None, 0.00001, 0.003, 0.01, 0.03))
+            data = post(*bodies[chosen], *([f"X-Request-Timeout: {timeout}"] if timeout else []))
             connection = RawConnection(server)
             if chance.random() < 0.5:
                 connection.send(data[: chance.choice((10, len(data) // 2, len(data)))])
@@ -58,7 +61,8 @@ def come_and_leave(server, bodies, clients=12, requests=12):
             else:
                 connection.send(data)
                 reply = connection.read_reply()
-                assert numbers(reply.json) == expected[chosen], bodies[chosen][0]
+                if timeout is None or reply.status != 504:
+                    assert numbers(reply.json) == expected[chosen], bodies[chosen][0]
             connection.close()
         return number
 
