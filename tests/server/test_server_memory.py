@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
 import subprocess
 
@@ -75,3 +76,60 @@ def test_requests_that_need_too_much_memory(start):
     assert status == 413 and "memory" in str(reply)
     assert server.post("/v1/rerank", {"query": "q", "documents": ["a"] * 1000})[0] == 200
     assert server.get("/info")[2]["memory"]["work_in_flight_bytes"] == 0
+
+
+# What a value costs beside its text: JSON's own structures, smallest text each, in a field that is parsed and ignored.
+WORST_VALUES = {
+    "empty objects": "{}",
+    "objects of one member": '{"a":{}}',
+    "objects of nine members, which no longer fit the smallest table": "{%s}" % ",".join(f'"{i}":0' for i in range(9)),
+    "empty arrays": "[]",
+    "arrays of nine": "[0,0,0,0,0,0,0,0,0]",
+    "strings": '""',
+    "numbers": "0.5",
+}
+
+
+def worst_bodies(limits: dict, share: int):
+    """Bodies of which each takes that share of what all may claim, in bytes or in values (512 bytes each)."""
+    values = limits["max_work_bytes_in_flight"] // 512 // share - 64
+    size = limits["max_body_bytes_in_flight"] // share - 256
+    size = min(size, limits["max_body_bytes"] - 256)
+
+    def body(documents: str, ignored: str) -> str:
+        return f'{{"query":"q","documents":[{documents}],"ignored":[{ignored}]}}'
+
+    def repeated(value: str) -> str:
+        claimed = 1 + sum(map(value.count, ",:[{"))
+        return ",".join([value] * min(values // claimed, size // (len(value) + 1)))
+
+    for value in WORST_VALUES.values():
+        yield body('"a"', repeated(value))
+    yield body('"%s"' % ("a" * size), "")
+    yield body('"%s"' % ("\\u20ac" * (size // 6)), "")
+    documents = min(2000, values // 4)
+    yield body(",".join(['{"text":"a"}'] * documents), "")
+    # Words too long for any piece of the vocabulary: one token each, whatever they take.
+    yield body(",".join(['"%s"' % ("a" * (size // documents - 3))] * documents), "")
+
+
+def peak_bytes(server) -> int:
+    status = open(f"/proc/{server.process.pid}/status").read()
+    return 1024 * int(re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[1])
+
+
+def test_the_worst_bodies_stay_within_the_arithmetic(start):
+    """The plan counts what jansson and libc need for a value as a constant: the peak of a real process says whether that
+    is enough."""
+    server = start("--memory-limit", "64MiB", "--threads", "1")
+    info = server.get("/info")[2]
+    if info["sandbox"]["mode"] == "off":
+        pytest.skip("this build is instrumented, and its runtime needs memory of its own")
+    statuses = set()
+    for share in (1, 4):
+        for body in worst_bodies(info["limits"], share):
+            with concurrent.futures.ThreadPoolExecutor(share) as pool:
+                statuses.update(reply[0] for reply in pool.map(lambda _: server.post("/v1/rerank", body), range(share)))
+            assert peak_bytes(server) <= info["memory"]["plan"]["total_bytes"] <= 64 * MIB, body[:200]
+    assert 200 in statuses and statuses <= {200, 413, 429}
+    print(f"memory: {peak_bytes(server) / MIB:.1f} MiB at most, of {info['memory']['plan']['total_bytes'] / MIB:.1f} planned")
