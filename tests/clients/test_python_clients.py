@@ -3,6 +3,8 @@ digit."""
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 from client_texts import DOCUMENTS, QUERY
@@ -229,6 +231,27 @@ def test_litellm_rerank(reranker, scores, provider, base):
 def test_litellm_embedding(embedder, vectors, provider):
     path = "/v2/embed" if provider == "cohere" else "/v1"
     reply = litellm.embedding(model=f"{provider}/any", input=DOCUMENTS, api_base=embedder.url + path, api_key="any")
+    assert_vectors([item["embedding"] for item in reply.data], vectors)
+
+
+# What its proxy calls for those who call it.
+@pytest.mark.parametrize("provider", ["cohere", "jina_ai", "infinity", "hosted_vllm", "voyage", "huggingface"])
+def test_litellm_proxy_reranks(reranker, scores, provider):
+    options = {"model": f"{provider}/any", "api_base": reranker.url, "api_key": "any", "top_n": 4}
+    reply = asyncio.run(litellm.arerank(query=QUERY, documents=DOCUMENTS, **options))
+    assert_ranked([(r["index"], r["relevance_score"]) for r in reply.results], scores)
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [
+        ("openai", "/v1"), ("hosted_vllm", "/v1"), ("cohere", "/v2/embed"), ("infinity", ""), ("jina_ai", "/v1"),
+        ("voyage", "/v1/embeddings"), ("openai_like", "/v1"),
+    ],
+)  # fmt: skip
+def test_litellm_proxy_embeds(embedder, vectors, provider, path):
+    options = {"model": f"{provider}/any", "api_base": embedder.url + path, "api_key": "any"}
+    reply = asyncio.run(litellm.aembedding(input=DOCUMENTS, **options))
     assert_vectors([item["embedding"] for item in reply.data], vectors)
 
 
