@@ -272,15 +272,18 @@ $(TEST_DRIVER): $(call object,$(wildcard tests/tokenizer/*.c)) $(BUILD)/libresco
 deps:
 	@scripts/deps build run test
 
+# As many jobs as processors, unless their number was given; expanded in a recipe, where MAKEFLAGS has it.
+PARALLEL = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 run:
 	@scripts/deps build run
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory $(PARALLEL) -s all
 	@MODEL='$(MODEL)' PRECISION='$(PRECISION)' LISTEN='$(LISTEN)' RESCOLDO='$(BUILD)/rescoldo' scripts/run
 
 # Two steps, since this make has read the state of the packages before they were installed.
 test:
 	@scripts/deps build run test
-	@$(MAKE) --no-print-directory all unit
+	@$(MAKE) --no-print-directory $(PARALLEL) all unit
 	@$(MAKE) --no-print-directory pytest
 
 # Fuzzers of everything that reads foreign bytes (libFuzzer; fuzz/README.md says how to run them).
