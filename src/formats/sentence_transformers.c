@@ -213,6 +213,10 @@ static enum status read_prompts(const struct model_folder *folder, struct huggin
         if (prompts->passage[0] == '\0')
             status = model_prompt_read(named, where, passage_names[i], prompts->passage, error);
     }
+    const char *chosen = json_string_value(json_object_get(config, "default_prompt_name"));
+    if (status == STATUS_OK && chosen != NULL)
+        huggingface_add_note(
+            model, "default_prompt_name \"%.40s\": no prompt is read unless a request asks for it", chosen);
     json_decref(config);
     return status;
 }

@@ -155,6 +155,21 @@ static void without_modules_mean_pooling_is_assumed_and_said(void **state) {
     test_directory_remove(&directory);
 }
 
+static void a_prompt_that_is_read_by_default_is_noted(void **state) {
+    (void)state;
+    struct test_directory directory = test_directory_create();
+    struct tiny_model tiny = {.kind = MODEL_EMBEDDER, .prefix = ""};
+    struct huggingface_model model;
+    tiny_model_write(&directory, &tiny);
+    test_write_text(&directory, "config_sentence_transformers.json",
+                    "{\"prompts\": {\"query\": \"query: \"}, \"default_prompt_name\": \"query\"}");
+    assert_int_equal(huggingface_read(directory.path, &model, NULL), STATUS_OK);
+    assert_string_equal(model.description.prompts.query, "query: ");
+    assert_int_equal(model.note_count, 1);
+    assert_non_null(strstr(model.notes[0], "default_prompt_name \"query\": no prompt is read unless"));
+    test_directory_remove(&directory);
+}
+
 static void modules_that_are_not_supported_are_refused(void **state) {
     (void)state;
     struct test_directory directory = test_directory_create();
@@ -208,6 +223,7 @@ int main(void) {
         cmocka_unit_test(shapes_that_the_kernels_cannot_run_are_refused),
         cmocka_unit_test(modules_and_lengths_are_read),
         cmocka_unit_test(without_modules_mean_pooling_is_assumed_and_said),
+        cmocka_unit_test(a_prompt_that_is_read_by_default_is_noted),
         cmocka_unit_test(modules_that_are_not_supported_are_refused),
         cmocka_unit_test(the_transformer_may_lie_in_a_folder),
     };
