@@ -40,7 +40,7 @@ def numbers(reply: dict | list):
     return [reply.get(part) for part in ("results", "data", "error")] if isinstance(reply, dict) else reply
 
 
-def come_and_leave(server, bodies, clients=12, requests=12):
+def come_and_leave(server, bodies, clients=12, requests=8):
     """Of the clients' requests some are left while they are sent, prepared, computed or answered, some are too late."""
     expected = [numbers(server.post(path, body)[2]) for path, body in bodies]
 
