@@ -262,7 +262,7 @@ KERNEL_INLINE lanes_f32 dequantize(const int32_t *sums, lanes_f32 row_scale, con
 
 /* A call's tiles are taken one after the other, and the sums of one are used after the next has begun, so
  * that the CPU need not wait for a tile's last dots before it goes on: two arrays of sums take turns. */
-struct tile {
+struct tile_place {
     size_t row, rows, column; /* rows == 0: none */
 };
 
@@ -271,7 +271,7 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
     _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
     size_t inputs = linear->inputs, end = (first_panel + panels) * PANEL;
     const float *column_scales = linear->scales, *bias = linear->bias, *row_scales = input->scales;
-    struct tile done = {0, 0, 0}, next = {0, next_block(count), first_panel * PANEL};
+    struct tile_place done = {0, 0, 0}, next = {0, next_block(count), first_panel * PANEL};
     for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
         if (next.rows > 0)
             dot_tile(next.rows, input->values + next.row * inputs, inputs,
@@ -296,7 +296,8 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
 }
 
 /* The tile after this one, where all columns of a block of rows come before the next block. */
-KERNEL_INLINE struct tile tile_after(struct tile tile, size_t columns, size_t all_columns, size_t count) {
+KERNEL_INLINE struct tile_place tile_after(struct tile_place tile, size_t columns, size_t all_columns,
+                                           size_t count) {
     tile.column += columns;
     if (tile.column == all_columns) {
         tile.column = 0;
@@ -311,7 +312,7 @@ KERNEL_INLINE struct tile tile_after(struct tile tile, size_t columns, size_t al
 #define GELU_COLUMNS KERNEL_INPUT_MULTIPLE
 
 /* Transformed GELU of a tile's sums to `block`, and the rows' largest values so far, lane by lane. */
-KERNEL_INLINE void gelu_tile(const struct linear *linear, const float *row_scales, struct tile tile,
+KERNEL_INLINE void gelu_tile(const struct linear *linear, const float *row_scales, struct tile_place tile,
                              const int32_t *sums, const struct input_transform *transform, float *block,
                              float *largest) {
     const size_t vectors = SIDE_BY_SIDE;
@@ -343,7 +344,7 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
     _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
     size_t inputs = linear->inputs, outputs = linear->outputs;
     float *block = scratch; /* [KERNEL_BLOCK_ROWS][outputs] */
-    struct tile done = {0, 0, 0}, next = {0, next_block(count), 0};
+    struct tile_place done = {0, 0, 0}, next = {0, next_block(count), 0};
     for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
         if (next.rows > 0)
             dot_tile(next.rows, input->values + next.row * inputs, inputs,
@@ -359,7 +360,7 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
 }
 
 /* Adds a tile's outputs to the residual, and sums each row so far, lane by lane. */
-KERNEL_INLINE void add_tile(const struct linear *linear, const float *row_scales, struct tile tile,
+KERNEL_INLINE void add_tile(const struct linear *linear, const float *row_scales, struct tile_place tile,
                             const int32_t *sums, float *residual, float *lane_sums) {
     const float *column_scales = linear->scales + tile.column, *bias = linear->bias + tile.column;
     for (size_t r = 0; r < tile.rows; r++) {
@@ -386,7 +387,7 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
     _Alignas(64) float lane_sums[KERNEL_BLOCK_ROWS * 16];
     size_t inputs = linear->inputs, outputs = linear->outputs;
     enum tile_start start = input_is_gelu ? UNSIGNED_START : SIGNED_START;
-    struct tile done = {0, 0, 0}, next = {0, next_block(count), 0};
+    struct tile_place done = {0, 0, 0}, next = {0, next_block(count), 0};
     for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
         if (next.rows > 0)
             dot_tile(next.rows, input->values + next.row * inputs, inputs,
