@@ -2,6 +2,7 @@
  * then chooses the dialect, which reads it. */
 #include "server/dialect.h"
 #include "server/json_body.h"
+#include "server/option_fields.h"
 #include "server/router.h"
 
 #include <stdlib.h>
@@ -37,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct api_error error;
     if (json_body_parse(bytes_of(data + 2, size - 2), &limits, &work.document, &error) == 0) {
         const struct dialect *dialect = dialect_choose(route->dialects, &service, work.document);
-        if (dialect->read(&service, &work, &error) == 0)
+        if (refuse_unavailable(dialect->kind, work.document, &error) == 0 &&
+            dialect->read(&service, &work, &error) == 0)
             check(dialect, &work);
     }
     work_free(&work);
