@@ -5,10 +5,10 @@
 #include "kernels/levels.h"
 #include "kernels/target.h"
 
-/* Where each column's sums begin (int8_template.h); levels of signed activations need no START_PLUS_SUMS. */
+/* Where each column's sums begin (int8_template.h). */
 KERNEL_INLINE void dot_starts(const int32_t *column_sums, enum tile_start start, int32_t *starts) {
     for (size_t c = 0; c < KERNEL_PANEL_COLUMNS; c++)
-        starts[c] = start == START_MINUS_SUMS ? -column_sums[c] : 0;
+        starts[c] = start == START_ZERO ? 0 : start == START_PLUS_SUMS ? column_sums[c] : -column_sums[c];
 }
 
 /* A tile of a fixed number of rows and some columns of a panel; its sums begin at start[column]. */
