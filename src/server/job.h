@@ -83,8 +83,8 @@ struct job {
 
     /* Read after scheduler_take_finished. */
     int http_status;
-    const char *error_code;           /* NULL on success */
-    struct buffer reply;              /* the body, JSON; empty when there was no memory for it */
+    const char *error_code; /* NULL on success */
+    struct buffer reply;    /* the body, JSON; empty when there was no memory for it */
     /* started: its first sequence went into a batch, or its work without the encoder began; 0: neither. */
     uint64_t started_at, finished_at;
     size_t text_count, truncated_texts;
