@@ -286,7 +286,7 @@ static struct rescoldo_model *embedder_with_prompts(const struct fixture *fixtur
     const char *path = test_path(&fixture->directory, "prompts.ember");
     const struct rescoldo_bake_options options = {
         .size = sizeof options, .query_prompt = "how ", .passage_prompt = "what "};
-    struct rescoldo_model *model;
+    struct rescoldo_model *model = NULL;
     struct rescoldo_error error;
     if (rescoldo_bake(source.path, path, &options, &error) != RESCOLDO_STATUS_OK ||
         rescoldo_model_open(path, NULL, &model, &error) != RESCOLDO_STATUS_OK)
