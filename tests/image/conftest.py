@@ -16,6 +16,7 @@ sys.path.append(str(REPOSITORY / "tests" / "engine"))
 
 SUITE = "trixie"
 IMAGE = "localhost/rescoldo"
+ARGUMENTS = ("--build-arg=MODEL=models/seeded", "--build-arg=REVISION=0123abcd")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,7 +68,7 @@ def context(podman, tmp_path_factory, model_directory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def built(podman: Podman, context: pathlib.Path) -> Built:
     """The image, from nothing: packages are downloaded, everything is compiled."""
-    return podman.build(context, IMAGE, "--build-arg=MODEL=models/seeded", "--build-arg=REVISION=0123abcd")
+    return podman.build(context, IMAGE, *ARGUMENTS)
 
 
 @pytest.fixture(scope="session")
