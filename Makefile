@@ -54,6 +54,8 @@ PYTEST_WORKERS ?= -n auto --maxprocesses=4 --dist=loadscope --no-loadscope-reord
 VENV ?= $(CURDIR)/build/venv
 # Installs Python packages several times faster than pip.
 UV_VERSION := 0.13.9
+# uv (and npm below) would trust authorities of their own only, not one that the system knows: a company has its proxy.
+export UV_SYSTEM_CERTS := true
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 LIBRARY_PACKAGES := jansson libxxhash libmd libprotobuf-c minizip zlib
@@ -415,7 +417,7 @@ $(CLIENTS)/requirements.txt: tests/clients/requirements.txt tests/deploy/require
 	    '$(CLIENTS)/bin/pip' install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
 	    '$(CLIENTS)/bin/uv' pip install --quiet --python '$(CLIENTS)/bin/python' $(addprefix --requirement ,$(filter %.txt,$^)) && \
 	    mkdir '$(CLIENTS)/node' && cp tests/clients/node/* '$(CLIENTS)/node' && \
-	    npm --prefix '$(CLIENTS)/node' ci --no-audit --no-fund --silent; }
+	    NODE_OPTIONS=--use-openssl-ca npm --prefix '$(CLIENTS)/node' ci --no-audit --no-fund --silent; }
 	@cat $^ >$@
 
 $(CLIENTS_APART)/requirements.txt: tests/clients/apart/requirements.txt | $(CLIENTS)/requirements.txt
