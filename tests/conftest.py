@@ -58,6 +58,16 @@ def rescoldo() -> str:
 
 
 @pytest.fixture(scope="session")
+def death(rescoldo) -> str:
+    """tests/sandbox/death.c as it is built with the program; made here when the tests run without make."""
+    build = os.path.relpath(pathlib.Path(rescoldo).parent, REPOSITORY)  # as make was told: else it builds all
+    program = REPOSITORY / build / "tests" / "sandbox" / "death"
+    if not program.exists():
+        subprocess.run(["make", "-s", "-C", REPOSITORY, f"BUILD={build}", program.relative_to(REPOSITORY)], check=True)
+    return str(program)
+
+
+@pytest.fixture(scope="session")
 def all_minilm_directory() -> pathlib.Path:
     """The Hugging Face directory of sentence-transformers/all-MiniLM-L6-v2, checked by SHA-256."""
     directory = MODELS / "all-MiniLM-L6-v2"

@@ -1,9 +1,9 @@
 /* What the server computes, and in which order.
  *
  * Jobs come from the I/O thread. Two preparation threads (one for large bodies and replies, one for the rest)
- * parse, tokenize and write; compute workers, each with a session of its own, run slices: batches of at most
- * SESSION_DEFAULT_BATCH_TOKENS tokens (one sequence where that alone is longer), without padding, of as many
- * jobs as fit.
+ * parse, tokenize and write; compute workers, each with a session of its own, run slices: batches without
+ * padding of what takes about 20 ms, never more than SESSION_DEFAULT_BATCH_TOKENS tokens (one sequence where
+ * that alone is longer), of several jobs where one has only a few tokens (slice.c).
  *
  * Order: shortest remaining work first, by predicted time, since models differ in speed (Schrage 1968: no
  * other order has a shorter mean time in the system), equal ones in order of arrival. So a request of one

@@ -125,6 +125,21 @@ def test_memory_that_a_long_request_holds_is_not_promised_sooner(start, slow_emb
     assert int(headers["retry-after-ms"]) > 1000 * seconds / 2
 
 
+def test_the_slice_of_a_small_request_is_not_filled_up_with_a_large_one(start, slow_ember):
+    server = start(*PATIENT, ember=slow_ember)
+    small = 10
+    with RawConnection(server) as large:
+        large.send(post("/v1/rerank", {"query": "q", "documents": ["a " * 40] * 5000}))
+        wait_until(lambda: running(server) == 1)
+        before = server.metrics()
+        for _ in range(small):
+            assert server.post("/v1/rerank", SHORT)[0] == 200
+        after = server.metrics()
+        assert after["rescoldo_running_requests"] == 1
+    small_slices = 'rescoldo_slice_tokens_bucket{le="128"}'
+    assert after[small_slices] - before[small_slices] >= small
+
+
 def test_queued_tokens_are_bounded(start, slow_ember):
     server = start("--max-queued-tokens", "1000", ember=slow_ember)
     with begin_endless(server):  # one alone is always taken
