@@ -55,7 +55,7 @@ def test_two_files_and_nothing_else(files: pathlib.Path, built: Built) -> None:
     total = sum(sizes.values())
     for name, size in (("image", total), *sizes.items()):
         measured(f"{name}_bytes", size, f"{name}: {size / MEGABYTE:.2f} MB")
-    assert total <= 40 * MEGABYTE
+    assert total <= 40 * MEGABYTE and sizes["rescoldo"] <= 2 * MEGABYTE
     binary = subprocess.run(["file", files / "rescoldo"], capture_output=True, text=True).stdout
     assert "static-pie linked" in binary and ", stripped" in binary
     assert all(path.stat().st_mode & 0o022 == 0 for path in files.iterdir()), "others could write"
