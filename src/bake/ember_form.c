@@ -1,6 +1,7 @@
 #include "bake/ember_form.h"
 
 #include "bake/metadata.h"
+#include "kernels/kernels.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -130,15 +131,16 @@ enum status ember_builder_finish(struct ember_builder *builder, struct error *er
 
 enum status ember_builder_set_bits(struct ember_builder *builder, size_t model, const uint64_t *digests,
                                    size_t count, struct error *error) {
-    json_t *items =
-        json_object_get(json_object_get(json_array_get(builder->models, model), "golden"), "items");
-    for (size_t i = 0; i < count; i++) {
+    json_t *golden = json_object_get(json_array_get(builder->models, model), "golden");
+    json_t *items = json_object_get(golden, "items");
+    bool stored = json_object_set_new(golden, "arithmetic", json_integer(KERNELS_ARITHMETIC)) == 0;
+    for (size_t i = 0; i < count && stored; i++) {
         char digest[17];
         snprintf(digest, sizeof digest, "%016" PRIx64, digests[i]);
-        if (json_object_set_new(json_array_get(items, i), "bits", json_string(digest)) != 0)
-            return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the digests of the golden outputs");
+        stored = json_object_set_new(json_array_get(items, i), "bits", json_string(digest)) == 0;
     }
-    return STATUS_OK;
+    return stored ? STATUS_OK
+                  : error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the digests of the golden outputs");
 }
 
 enum status ember_builder_rewrite(struct ember_builder *builder, struct error *error) {

@@ -1,6 +1,7 @@
 #include "cli/selftest_report.h"
 
 #include "cli/json_lines.h"
+#include "kernels/kernels.h"
 
 #include <stdio.h>
 
@@ -42,5 +43,8 @@ void selftest_print(const struct selftest_report *report) {
         printf(", lowest cosine %.6f", report->lowest_cosine);
     if (report->digests > 0)
         printf(", bits as baked: %u of %u", report->equal_digests, report->digests);
+    else if (report->arithmetic != KERNELS_ARITHMETIC)
+        printf(
+            ", bits not compared: baked by a version of other arithmetic, bake again to have them checked");
     putchar('\n');
 }

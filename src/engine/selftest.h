@@ -30,8 +30,10 @@ struct selftest_report {
         lowest_cosine; /* of an embedder: between found and expected, the worst item; 1 for a cross-encoder */
     const char *kernels; /* the instruction set used */
     char model[128];     /* its name */
-    /* Items with a digest of the outputs that were computed at the bake, and those of them whose outputs have
-     * the same digest now. Every level gives the same bits, so they must all. */
+    /* KERNELS_ARITHMETIC at the bake; 0: not stated. */
+    uint64_t arithmetic;
+    /* Items with a digest of the outputs that were computed at the bake by this very arithmetic, and those of
+     * them whose outputs have the same digest now. Every level gives the same bits, so they must all. */
     uint32_t digests, equal_digests;
     bool passed;
 };

@@ -13,6 +13,8 @@
 #define F32_TILE_ROWS   12
 #define SIDE_BY_SIDE    4
 
+#include "kernels/epilogue_template.h"
+
 /* GCC 12 turns arrays of accumulators of the intrinsic into two extra moves per instruction and spills; the
  * same instruction as inline assembly stays in its register. */
 #if defined(__clang__)
@@ -23,6 +25,13 @@
 #endif
 
 #define PREFETCH_DISTANCE 8192
+
+/* The weights come from the third-level cache or from memory, in a file's 4 KiB pages, at whose ends the
+ * hardware prefetchers stop. */
+KERNEL_INLINE void prefetch_weights(const int8_t *panel) {
+    _mm_prefetch((const char *)panel + PREFETCH_DISTANCE, _MM_HINT_T1);
+    _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
+}
 
 /* rows x 32 columns: 2 * rows accumulators, 2 registers of weights and 1 of activations; 12 rows need 27 of
  * 32 registers and 11 bytes of weights per clock at two dots a clock, which the second-level cache gives. */
@@ -55,10 +64,7 @@ KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t strid
                 DOT(left[r], broadcast, weights_left);
                 DOT(right[r], broadcast, weights_right);
             }
-            /* The weights come from the third-level cache or from memory, in a file's 4 KiB pages, at whose
-             * ends the hardware prefetchers stop. */
-            _mm_prefetch((const char *)panel + PREFETCH_DISTANCE, _MM_HINT_T1);
-            _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
+            prefetch_weights(panel);
             row += 4;
             panel += 128;
         } while (panel != end);
@@ -99,6 +105,102 @@ static void (*const tiles[KERNEL_BLOCK_ROWS])(TILE_PARAMETERS) = {
 
 KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
     tiles[rows - 1](activations, stride, panel, inputs, column_sums, start, panels, out, out_stride);
+}
+
+/* A tile of 12 rows with a row of the tile before finished after every eight steps: its operations then run
+ * on ports that the dots leave free, or fill the gaps that they leave, instead of following them. The sums
+ * are bound to registers, since GCC 12 keeps them in memory otherwise; the epilogue has the other eight. */
+#if defined(__clang__)
+#define IN_REGISTER(number)
+#else
+#define IN_REGISTER(number) __asm__("zmm" #number)
+#endif
+#define EACH_ROW(DO)                                                                                         \
+    DO(0, 0, 12)                                                                                             \
+    DO(1, 1, 13)                                                                                             \
+    DO(2, 2, 14)                                                                                             \
+    DO(3, 3, 15)                                                                                             \
+    DO(4, 4, 16)                                                                                             \
+    DO(5, 5, 17)                                                                                             \
+    DO(6, 6, 18)                                                                                             \
+    DO(7, 7, 19)                                                                                             \
+    DO(8, 8, 20)                                                                                             \
+    DO(9, 9, 21)                                                                                             \
+    DO(10, 10, 22)                                                                                           \
+    DO(11, 11, 23)
+#define BEGIN_ROW(row, left, right)                                                                          \
+    register __m512i left_##row IN_REGISTER(left) = start_left;                                              \
+    register __m512i right_##row IN_REGISTER(right) = start_right;
+#define DOT_ROW(row, left, right)                                                                            \
+    {                                                                                                        \
+        int32_t four;                                                                                        \
+        memcpy(&four, activations + row * stride, sizeof four);                                              \
+        __m512i broadcast = _mm512_set1_epi32(four);                                                         \
+        DOT(left_##row, broadcast, weights_left);                                                            \
+        DOT(right_##row, broadcast, weights_right);                                                          \
+    }
+#define STORE_ROW(row, left, right)                                                                          \
+    _mm512_storeu_si512(out + row * PANEL, left_##row);                                                      \
+    _mm512_storeu_si512(out + row * PANEL + 16, right_##row);
+
+#define STEPS_BESIDE_A_ROW 8 /* inputs are a multiple of 4 times that */
+
+KERNEL_INLINE void full_tile_beside(const uint8_t *activations, size_t stride, const int8_t *panel,
+                                    size_t inputs, const int32_t *column_sums, enum tile_start start,
+                                    int32_t *out, const struct epilogue *epilogue, enum epilogue_kind kind) {
+    __m512i start_left = _mm512_setzero_si512();
+    __m512i start_right = _mm512_setzero_si512();
+    if (start == START_PLUS_SUMS) {
+        start_left = _mm512_loadu_si512(column_sums);
+        start_right = _mm512_loadu_si512(column_sums + 16);
+    }
+    EACH_ROW(BEGIN_ROW)
+    const int8_t *end = panel + inputs * PANEL;
+    size_t row = 0;
+    do {
+        for (int step = 0; step < STEPS_BESIDE_A_ROW; step++) {
+            __m512i weights_left = _mm512_load_si512(panel);
+            __m512i weights_right = _mm512_load_si512(panel + 64);
+            EACH_ROW(DOT_ROW)
+            prefetch_weights(panel);
+            activations += 4;
+            panel += 128;
+        }
+        if (row < epilogue->rows)
+            epilogue_row(epilogue, kind, row++, 1);
+    } while (panel != end);
+    EACH_ROW(STORE_ROW)
+    for (; row < epilogue->rows; row++)
+        epilogue_row(epilogue, kind, row, 1);
+}
+
+#define DEFINE_TILE_BESIDE(name, kind)                                                                       \
+    KERNEL_NOINLINE void name(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs, \
+                              const int32_t *column_sums, enum tile_start start, int32_t *out,               \
+                              const struct epilogue *epilogue) {                                             \
+        full_tile_beside(activations, stride, panel, inputs, column_sums, start, out, epilogue, kind);       \
+    }
+
+DEFINE_TILE_BESIDE(tile_beside_store, EPILOGUE_STORE)
+DEFINE_TILE_BESIDE(tile_beside_gelu, EPILOGUE_GELU)
+DEFINE_TILE_BESIDE(tile_beside_add, EPILOGUE_ADD)
+
+#define HAS_DOT_TILE_BESIDE
+KERNEL_INLINE void dot_tile_beside(size_t rows, const uint8_t *activations, size_t stride,
+                                   const int8_t *panel, size_t inputs, const int32_t *column_sums,
+                                   enum tile_start start, int32_t *out, const struct epilogue *epilogue,
+                                   enum epilogue_kind kind) {
+    if (rows == KERNEL_BLOCK_ROWS) {
+        (kind == EPILOGUE_GELU ? tile_beside_gelu
+         : kind == EPILOGUE_ADD
+             ? tile_beside_add
+             : tile_beside_store)(activations, stride, panel, inputs, column_sums, start, out, epilogue);
+        return;
+    }
+    if (rows > 0)
+        dot_tile(rows, activations, stride, panel, inputs, column_sums, start, 1, out, PANEL);
+    for (size_t row = 0; row < epilogue->rows; row++)
+        epilogue_row(epilogue, kind, row, 2);
 }
 
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {

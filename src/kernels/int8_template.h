@@ -17,9 +17,10 @@
 #ifndef RESCOLDO_KERNELS_INT8_TEMPLATE_H
 #define RESCOLDO_KERNELS_INT8_TEMPLATE_H
 
-#include "kernels/kernels.h"
+#include "kernels/epilogue_template.h"
 
 #include <math.h>
+#include <string.h>
 
 /* With column_sums(c) = -128 * sum of the column's weights, a byte that holds q + 128 needs them added, one
  * that holds q - 128 needs them subtracted. */
@@ -29,53 +30,24 @@
 #define SIGNED_OFFSET   (FORM_IS_U8 ? 128 : 0)
 #define UNSIGNED_OFFSET (FORM_IS_U8 ? 0 : -128)
 
-#define PANEL KERNEL_PANEL_COLUMNS
+/* A block of fewer rows has too few sums on their way to hide the latency of a dot. */
+#define FEWEST_ROWS 6
 
-/* Rows of the next block: full blocks while two or more are left, then two halves, so that no block is tiny.
+/* Rows of the next block: full blocks while what is left over is nothing or not too little, then two halves.
  */
 KERNEL_INLINE size_t next_block(size_t rows_left) {
-    if (rows_left >= 2 * KERNEL_BLOCK_ROWS || rows_left == KERNEL_BLOCK_ROWS)
-        return KERNEL_BLOCK_ROWS;
-    return rows_left > KERNEL_BLOCK_ROWS ? (rows_left + 1) / 2 : rows_left;
+    size_t after = rows_left - KERNEL_BLOCK_ROWS; /* of more than a block */
+    if (rows_left <= KERNEL_BLOCK_ROWS)
+        return rows_left;
+    return after >= FEWEST_ROWS ? KERNEL_BLOCK_ROWS : (rows_left + 1) / 2;
 }
 
 KERNEL_INLINE lanes_f32 absolute_maximum(lanes_f32 largest, lanes_f32 value) {
     return f32_max(largest, f32_abs(value));
 }
 
-/* Floats that are not negative are ordered as their bits are as integers, and integer minimum and maximum run
- * beside the multipliers, which are the bottleneck here. */
-KERNEL_INLINE lanes_f32 positive_minimum(lanes_f32 a, lanes_f32 b) {
-    return i32_as_f32(i32_min(f32_as_i32(a), f32_as_i32(b)));
-}
-
-/* The larger of two, of which at least one is not negative. */
-KERNEL_INLINE lanes_f32 positive_maximum(lanes_f32 a, lanes_f32 b) {
-    return i32_as_f32(i32_max(f32_as_i32(a), f32_as_i32(b)));
-}
-
-/* Each operation for some vectors before the next: a CPU's schedulers hold far fewer operations than one long
- * chain after the other would fill, and wait. */
-#define MOST_SIDE_BY_SIDE 4
-#define EACH_VECTOR       KERNEL_UNROLL for (size_t v = 0; v < vectors; v++)
-
 KERNEL_INLINE void polynomial_step(lanes_f32 *sums, const lanes_f32 *x, float coefficient, size_t vectors) {
     EACH_VECTOR sums[v] = f32_fma(sums[v], x[v], f32_set(coefficient));
-}
-
-/* GELU(x) = max(x, 0) - h(min(|x|, 3.9)) with h(a) = a * (1 - Phi(a)) as a minimax polynomial of degree 7
- * without constant term: at most 1.5e-4 from the exact erf form everywhere, a fiftieth of one step of the
- * 8-bit output. In place. */
-KERNEL_INLINE void gelu(lanes_f32 *x, size_t vectors) {
-    lanes_f32 a[SIDE_BY_SIDE], h[SIDE_BY_SIDE];
-    EACH_VECTOR a[v] = positive_minimum(f32_abs(x[v]), f32_set(3.9f));
-    EACH_VECTOR h[v] = f32_fma(f32_set(-0.0006865545f), a[v], f32_set(0.0104904823f));
-    polynomial_step(h, a, -0.0604670721f, vectors);
-    polynomial_step(h, a, 0.1472752616f, vectors);
-    polynomial_step(h, a, -0.0521837391f, vectors);
-    polynomial_step(h, a, -0.3851951050f, vectors);
-    polynomial_step(h, a, 0.4993294513f, vectors);
-    EACH_VECTOR x[v] = f32_fnma(h[v], a[v], positive_maximum(x[v], f32_set(0.0f)));
 }
 
 /* The factor that takes values up to `largest` to bytes up to `steps`. Rows of less than 1e-36 become zeros:
@@ -253,38 +225,59 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
     }
 }
 
-/* 16 outputs of one row from their integer sums. */
-KERNEL_INLINE lanes_f32 dequantize(const int32_t *sums, lanes_f32 row_scale, const float *column_scales,
-                                   const float *bias) {
-    lanes_f32 scale = f32_mul(row_scale, f32_load(column_scales));
-    return f32_fma(i32_to_f32(i32_load(sums)), scale, f32_load(bias));
-}
-
-/* A call's tiles are taken one after the other, and the sums of one are used after the next has begun, so
- * that the CPU need not wait for a tile's last dots before it goes on: two arrays of sums take turns. */
+/* A call's tiles are taken one after the other, and what becomes of the sums of one is left until the next
+ * has begun, so that the CPU need not wait for a tile's last dots before it goes on: two arrays of sums take
+ * turns. */
 struct tile_place {
     size_t row, rows, column; /* rows == 0: none */
 };
 
+#if !defined(HAS_DOT_TILE_BESIDE)
+KERNEL_INLINE void dot_tile_beside(size_t rows, const uint8_t *activations, size_t stride,
+                                   const int8_t *panel, size_t inputs, const int32_t *column_sums,
+                                   enum tile_start start, int32_t *out, const struct epilogue *epilogue,
+                                   enum epilogue_kind kind) {
+    if (rows > 0)
+        dot_tile(rows, activations, stride, panel, inputs, column_sums, start, 1, out, PANEL);
+    for (size_t row = 0; row < epilogue->rows; row++)
+        epilogue_row(epilogue, kind, row, SIDE_BY_SIDE < 2 ? 1 : 2);
+}
+#endif
+
+/* The dots of the tile `next`, and what is left to do for the tile before. */
+KERNEL_INLINE void tile_of_linear(const struct linear *linear, const struct activations *input,
+                                  struct tile_place next, enum tile_start start, int32_t *out,
+                                  const struct epilogue *before, enum epilogue_kind kind) {
+    size_t inputs = linear->inputs;
+    dot_tile_beside(next.rows, input->values + next.row * inputs, inputs,
+                    linear->panels + next.column * inputs, inputs, linear->compensation + next.column, start,
+                    out, before, kind);
+}
+
+/* target: of the tile's first row and column. */
+KERNEL_INLINE struct epilogue epilogue_of(const struct linear *linear, const struct activations *input,
+                                          struct tile_place tile, const int32_t *sums, float *target,
+                                          size_t stride, float *so_far) {
+    return (struct epilogue){.sums = sums,
+                             .rows = tile.rows,
+                             .row_scales = input->scales + tile.row,
+                             .column_scales = linear->scales + tile.column,
+                             .bias = linear->bias + tile.column,
+                             .target = target,
+                             .stride = stride,
+                             .so_far = so_far};
+}
+
 KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_panel, size_t panels,
                                   const struct activations *input, size_t count, float *out, size_t stride) {
     _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
-    size_t inputs = linear->inputs, end = (first_panel + panels) * PANEL;
-    const float *column_scales = linear->scales, *bias = linear->bias, *row_scales = input->scales;
-    struct tile_place done = {0, 0, 0}, next = {0, next_block(count), first_panel * PANEL};
+    size_t first_column = first_panel * PANEL, end = first_column + panels * PANEL;
+    struct tile_place done = {0, 0, first_column}, next = {0, next_block(count), first_column};
     for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
-        if (next.rows > 0)
-            dot_tile(next.rows, input->values + next.row * inputs, inputs,
-                     linear->panels + next.column * inputs, inputs, linear->compensation + next.column,
-                     SIGNED_START, 1, sums[turn], PANEL);
-        for (size_t r = 0; r < done.rows; r++) {
-            lanes_f32 scale = f32_set(row_scales[done.row + r]);
-            float *target = out + (done.row + r) * stride + done.column - first_panel * PANEL;
-            KERNEL_UNROLL
-            for (size_t c = 0; c < PANEL; c += 16)
-                f32_store(target + c, dequantize(sums[turn ^ 1] + r * PANEL + c, scale,
-                                                 column_scales + done.column + c, bias + done.column + c));
-        }
+        struct epilogue epilogue =
+            epilogue_of(linear, input, done, sums[turn ^ 1],
+                        out + done.row * stride + (done.column - first_column), stride, NULL);
+        tile_of_linear(linear, input, next, SIGNED_START, sums[turn], &epilogue, EPILOGUE_STORE);
         done = next;
         next.row += next.rows;
         if (next.row == count) {
@@ -296,9 +289,8 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
 }
 
 /* The tile after this one, where all columns of a block of rows come before the next block. */
-KERNEL_INLINE struct tile_place tile_after(struct tile_place tile, size_t columns, size_t all_columns,
-                                           size_t count) {
-    tile.column += columns;
+KERNEL_INLINE struct tile_place tile_after(struct tile_place tile, size_t all_columns, size_t count) {
+    tile.column += PANEL;
     if (tile.column == all_columns) {
         tile.column = 0;
         tile.row += tile.rows;
@@ -307,74 +299,26 @@ KERNEL_INLINE struct tile_place tile_after(struct tile_place tile, size_t column
     return tile;
 }
 
-/* Two panels at a time: fewer changes between the dots and this long epilogue. outputs is a multiple, since
- * it is the next layer's inputs. */
-#define GELU_COLUMNS KERNEL_INPUT_MULTIPLE
-
-/* Transformed GELU of a tile's sums to `block`, and the rows' largest values so far, lane by lane. */
-KERNEL_INLINE void gelu_tile(const struct linear *linear, const float *row_scales, struct tile_place tile,
-                             const int32_t *sums, const struct input_transform *transform, float *block,
-                             float *largest) {
-    const size_t vectors = SIDE_BY_SIDE;
-    size_t outputs = linear->outputs;
-    const float *column_scales = linear->scales + tile.column, *bias = linear->bias + tile.column;
-    const float *scales = transform->scale + tile.column, *shifts = transform->shift + tile.column;
-    for (size_t r = 0; r < tile.rows; r++) {
-        lanes_f32 row_scale = f32_set(row_scales[tile.row + r]);
-        lanes_f32 top = tile.column == 0 ? f32_set(0) : f32_load(largest + r * 16);
-        float *target = block + r * outputs + tile.column;
-        KERNEL_UNROLL
-        for (size_t c = 0; c < GELU_COLUMNS; c += 16 * SIDE_BY_SIDE) {
-            lanes_f32 y[SIDE_BY_SIDE];
-            EACH_VECTOR y[v] = dequantize(sums + r * GELU_COLUMNS + c + 16 * v, row_scale,
-                                          column_scales + c + 16 * v, bias + c + 16 * v);
-            gelu(y, vectors);
-            EACH_VECTOR y[v] = f32_fma(y[v], f32_load(scales + c + 16 * v), f32_load(shifts + c + 16 * v));
-            EACH_VECTOR f32_store(target + c + 16 * v, y[v]);
-            EACH_VECTOR top = positive_maximum(top, y[v]);
-        }
-        f32_store(largest + r * 16, top);
-    }
-}
-
 KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct activations *input,
                                        size_t count, const struct input_transform *transform,
                                        const struct activations *output, void *scratch) {
-    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * GELU_COLUMNS];
+    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
     _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
-    size_t inputs = linear->inputs, outputs = linear->outputs;
+    size_t outputs = linear->outputs;
     float *block = scratch; /* [KERNEL_BLOCK_ROWS][outputs] */
     struct tile_place done = {0, 0, 0}, next = {0, next_block(count), 0};
     for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
-        if (next.rows > 0)
-            dot_tile(next.rows, input->values + next.row * inputs, inputs,
-                     linear->panels + next.column * inputs, inputs, linear->compensation + next.column,
-                     SIGNED_START, GELU_COLUMNS / PANEL, sums[turn], GELU_COLUMNS);
-        if (done.rows > 0)
-            gelu_tile(linear, input->scales, done, sums[turn ^ 1], transform, block, largest);
-        if (done.rows > 0 && done.column + GELU_COLUMNS == outputs)
+        struct epilogue epilogue =
+            epilogue_of(linear, input, done, sums[turn ^ 1], block + done.column, outputs, largest);
+        epilogue.gelu_scale = transform->scale + done.column;
+        epilogue.gelu_shift = transform->shift + done.column;
+        if (done.column == 0)
+            memset(largest, 0, sizeof largest);
+        tile_of_linear(linear, input, next, SIGNED_START, sums[turn], &epilogue, EPILOGUE_GELU);
+        if (done.rows > 0 && done.column + PANEL == outputs)
             quantize_rows(block, largest, done.rows, 255.0f, UNSIGNED_OFFSET, done.row, output);
         done = next;
-        next = tile_after(next, GELU_COLUMNS, outputs, count);
-    }
-}
-
-/* Adds a tile's outputs to the residual, and sums each row so far, lane by lane. */
-KERNEL_INLINE void add_tile(const struct linear *linear, const float *row_scales, struct tile_place tile,
-                            const int32_t *sums, float *residual, float *lane_sums) {
-    const float *column_scales = linear->scales + tile.column, *bias = linear->bias + tile.column;
-    for (size_t r = 0; r < tile.rows; r++) {
-        lanes_f32 scale = f32_set(row_scales[tile.row + r]);
-        lanes_f32 sum = tile.column == 0 ? f32_set(0) : f32_load(lane_sums + r * 16);
-        float *target = residual + (tile.row + r) * linear->outputs + tile.column;
-        KERNEL_UNROLL
-        for (size_t c = 0; c < PANEL; c += 16) {
-            lanes_f32 y = dequantize(sums + r * PANEL + c, scale, column_scales + c, bias + c);
-            lanes_f32 x = f32_add(y, f32_load(target + c));
-            f32_store(target + c, x);
-            sum = f32_add(sum, x);
-        }
-        f32_store(lane_sums + r * 16, sum);
+        next = tile_after(next, outputs, count);
     }
 }
 
@@ -385,18 +329,17 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
                                             const struct activations *quantized, void *scratch) {
     _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
     _Alignas(64) float lane_sums[KERNEL_BLOCK_ROWS * 16];
-    size_t inputs = linear->inputs, outputs = linear->outputs;
+    size_t outputs = linear->outputs;
     enum tile_start start = input_is_gelu ? UNSIGNED_START : SIGNED_START;
     struct tile_place done = {0, 0, 0}, next = {0, next_block(count), 0};
     for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
-        if (next.rows > 0)
-            dot_tile(next.rows, input->values + next.row * inputs, inputs,
-                     linear->panels + next.column * inputs, inputs, linear->compensation + next.column, start,
-                     1, sums[turn], PANEL);
-        if (done.rows > 0)
-            add_tile(linear, input->scales, done, sums[turn ^ 1], residual, lane_sums);
+        float *rows = residual + done.row * outputs;
+        struct epilogue epilogue =
+            epilogue_of(linear, input, done, sums[turn ^ 1], rows + done.column, outputs, lane_sums);
+        if (done.column == 0)
+            memset(lane_sums, 0, sizeof lane_sums);
+        tile_of_linear(linear, input, next, start, sums[turn], &epilogue, EPILOGUE_ADD);
         if (done.rows > 0 && done.column + PANEL == outputs) {
-            float *rows = residual + done.row * outputs;
             if (quantized != NULL)
                 normalize_and_quantize(normalization, rows, lane_sums, done.rows, transform, done.row,
                                        quantized, scratch);
@@ -404,7 +347,7 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
                 normalize_rows(normalization, rows, lane_sums, done.rows);
         }
         done = next;
-        next = tile_after(next, PANEL, outputs, count);
+        next = tile_after(next, outputs, count);
     }
 }
 

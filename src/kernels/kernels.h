@@ -18,6 +18,10 @@
 #define KERNEL_INPUT_MULTIPLE 64u
 #define KERNEL_MAX_SEQUENCE   512u /* tokens of one attention segment */
 
+/* Raised by every change to the kernels, or to what calls them, that can change a bit of an output. An ember
+ * states the number under which its golden outputs' bits were stored; under another they say nothing. */
+#define KERNELS_ARITHMETIC 2u
+
 /* What is done to a row of activations before it is quantized: u = x * scale + shift, per column. Some
  * columns of a transformer's activations are far larger, or far from zero, for every token; the baker
  * measures that and moves it into the weights and the bias of the layer that reads u (Xiao et al. 2023,

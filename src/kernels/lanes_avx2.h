@@ -43,15 +43,12 @@ KERNEL_INLINE lanes_f32 f32_sub(lanes_f32 a, lanes_f32 b) {
 KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
     return F32_PAIR(_mm256_mul_ps, a, b);
 }
-/* a * b + c, a * b - c and c - a * b, rounded once. */
+/* a * b + c and a * b - c, rounded once. */
 KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
     return (lanes_f32){_mm256_fmsub_ps(a.low, b.low, c.low), _mm256_fmsub_ps(a.high, b.high, c.high)};
 }
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
     return (lanes_f32){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
-}
-KERNEL_INLINE lanes_f32 f32_fnma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    return (lanes_f32){_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)};
 }
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
     return F32_PAIR(_mm256_div_ps, a, b);
@@ -65,6 +62,12 @@ KERNEL_INLINE lanes_f32 f32_max(lanes_f32 a, lanes_f32 b) {
 KERNEL_INLINE lanes_f32 f32_abs(lanes_f32 a) {
     const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
     return (lanes_f32){_mm256_and_ps(a.low, magnitude), _mm256_and_ps(a.high, magnitude)};
+}
+/* table[index % 8] */
+KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
+    __m256 values = _mm256_loadu_ps(table);
+    return (lanes_f32){_mm256_permutevar8x32_ps(values, index.low),
+                       _mm256_permutevar8x32_ps(values, index.high)};
 }
 KERNEL_INLINE float f32_reduce_add(lanes_f32 a) {
     __m256 eight = _mm256_add_ps(a.low, a.high);

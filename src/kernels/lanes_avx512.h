@@ -16,14 +16,15 @@ typedef __m512i lanes_i32;
 #define f32_add(a, b)   _mm512_add_ps(a, b)
 #define f32_sub(a, b)   _mm512_sub_ps(a, b)
 #define f32_mul(a, b)   _mm512_mul_ps(a, b)
-/* a * b + c, a * b - c and c - a * b, rounded once. */
-#define f32_fms(a, b, c)  _mm512_fmsub_ps(a, b, c)
-#define f32_fma(a, b, c)  _mm512_fmadd_ps(a, b, c)
-#define f32_fnma(a, b, c) _mm512_fnmadd_ps(a, b, c)
-#define f32_div(a, b)     _mm512_div_ps(a, b)
-#define f32_min(a, b)     _mm512_min_ps(a, b)
-#define f32_max(a, b)     _mm512_max_ps(a, b)
-#define f32_abs(a)        _mm512_abs_ps(a)
+/* a * b + c and a * b - c, rounded once. */
+#define f32_fms(a, b, c) _mm512_fmsub_ps(a, b, c)
+#define f32_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define f32_div(a, b)    _mm512_div_ps(a, b)
+#define f32_min(a, b)    _mm512_min_ps(a, b)
+#define f32_max(a, b)    _mm512_max_ps(a, b)
+#define f32_abs(a)       _mm512_abs_ps(a)
+/* table[index % 8] */
+#define f32_lookup(table, index) _mm512_permutexvar_ps(index, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)))
 
 KERNEL_INLINE float f32_reduce_add(lanes_f32 a) {
     __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

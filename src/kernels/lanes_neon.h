@@ -48,14 +48,10 @@ KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 x, lanes_f32 y) {
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 x, lanes_f32 y) {
     return F32_EACH(vdivq_f32, x, y);
 }
-/* a * b + c, a * b - c and c - a * b, rounded once. */
+/* a * b + c and a * b - c, rounded once. */
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 x, lanes_f32 y, lanes_f32 z) {
     return (lanes_f32){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b), vfmaq_f32(z.c, x.c, y.c),
                        vfmaq_f32(z.d, x.d, y.d)};
-}
-KERNEL_INLINE lanes_f32 f32_fnma(lanes_f32 x, lanes_f32 y, lanes_f32 z) {
-    return (lanes_f32){vfmsq_f32(z.a, x.a, y.a), vfmsq_f32(z.b, x.b, y.b), vfmsq_f32(z.c, x.c, y.c),
-                       vfmsq_f32(z.d, x.d, y.d)};
 }
 KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 x, lanes_f32 y, lanes_f32 z) {
     lanes_f32 negated = {vnegq_f32(z.a), vnegq_f32(z.b), vnegq_f32(z.c), vnegq_f32(z.d)};
@@ -76,6 +72,18 @@ KERNEL_INLINE lanes_f32 f32_max(lanes_f32 x, lanes_f32 y) {
 }
 KERNEL_INLINE lanes_f32 f32_abs(lanes_f32 x) {
     return (lanes_f32){vabsq_f32(x.a), vabsq_f32(x.b), vabsq_f32(x.c), vabsq_f32(x.d)};
+}
+/* table[index % 8], by the bytes of four floats at a time */
+KERNEL_INLINE float32x4_t lookup_four(uint8x16x2_t bytes, int32x4_t index) {
+    uint32x4_t first = vshlq_n_u32(vandq_u32(vreinterpretq_u32_s32(index), vdupq_n_u32(7)), 2);
+    uint32x4_t places = vmlaq_u32(vdupq_n_u32(0x03020100), first, vdupq_n_u32(0x01010101));
+    return vreinterpretq_f32_u8(vqtbl2q_u8(bytes, vreinterpretq_u8_u32(places)));
+}
+KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
+    uint8x16x2_t bytes = {
+        {vreinterpretq_u8_f32(vld1q_f32(table)), vreinterpretq_u8_f32(vld1q_f32(table + 4))}};
+    return (lanes_f32){lookup_four(bytes, index.a), lookup_four(bytes, index.b), lookup_four(bytes, index.c),
+                       lookup_four(bytes, index.d)};
 }
 KERNEL_INLINE float f32_reduce_add(lanes_f32 x) {
     float32x4_t four = vaddq_f32(vaddq_f32(x.a, x.c), vaddq_f32(x.b, x.d));

@@ -66,7 +66,7 @@ KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
     return (float)sum;
 #endif
 }
-/* a * b + c, a * b - c and c - a * b, rounded once. Rounding the double to float rounds twice, which differs
+/* a * b + c and a * b - c, rounded once. Rounding the double to float rounds twice, which differs
  * only where the double lies halfway between two floats: where the 29 bits that a float has not are 1 and
  * zeros, or below 2^-125, from where on a float has fewer bits. That is rare, and looking for it is cheaper
  * than avoiding it. Each step is a loop of its own, as compilers vectorize it. */
@@ -102,9 +102,11 @@ KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
     EACH_LANE c.lane[i] = -c.lane[i];
     return f32_fma(a, b, c);
 }
-KERNEL_INLINE lanes_f32 f32_fnma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    EACH_LANE a.lane[i] = -a.lane[i];
-    return f32_fma(a, b, c);
+/* table[index % 8] */
+KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
+    lanes_f32 r;
+    EACH_LANE r.lane[i] = table[index.lane[i] & 7];
+    return r;
 }
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
     EACH_LANE a.lane[i] /= b.lane[i];

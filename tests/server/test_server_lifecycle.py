@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -32,6 +33,22 @@ def test_an_address_in_use(rescoldo, cross_encoder_ember, cross_encoder):
     status, message = serve(rescoldo, "--model", cross_encoder_ember, "--listen", cross_encoder.address)
     assert status == 1
     assert cross_encoder.address in message and "Address already in use" in message
+
+
+def test_an_ember_of_other_arithmetic_is_served(rescoldo, start, cross_encoder_ember, tmp_path):
+    """What another version computes may differ in the last digits: it is held to the deviation, not to its bits."""
+    inspected = subprocess.run([rescoldo, "inspect", cross_encoder_ember], capture_output=True, check=True).stdout
+    golden = json.loads(inspected)["metadata"]["models"][0]["golden"]
+    content = cross_encoder_ember.read_bytes()
+    for item in golden["items"]:
+        content = content.replace(item["bits"].encode(), item["bits"][::-1].encode())
+    altered = tmp_path / "altered.ember"
+    altered.write_bytes(content)
+    assert "computes wrong here" in serve(rescoldo, "--model", altered, "--listen", "127.0.0.1:0")[1]
+    stated = f'"arithmetic":{golden["arithmetic"]}'.encode()
+    assert content.count(stated) == 1 and golden["arithmetic"] < 9
+    altered.write_bytes(content.replace(stated, b'"arithmetic":9'))
+    assert start(ember=altered).post("/v1/rerank", {"query": "q", "documents": ["a"]})[0] == 200
 
 
 def test_an_address_of_another_machine(rescoldo, cross_encoder_ember):

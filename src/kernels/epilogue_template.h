@@ -1,0 +1,97 @@
+/* What becomes of the sums of a tile, written once for all levels (int8_template.h), a row of the tile at a
+ * time, so that a level may carry it out beside the dots of the next tile. */
+#ifndef RESCOLDO_KERNELS_EPILOGUE_TEMPLATE_H
+#define RESCOLDO_KERNELS_EPILOGUE_TEMPLATE_H
+
+#include "kernels/kernels.h"
+
+#define PANEL KERNEL_PANEL_COLUMNS
+
+/* Floats that are not negative are ordered as their bits are as integers, and integer minimum and maximum run
+ * beside the multipliers, which are the bottleneck here. */
+KERNEL_INLINE lanes_f32 positive_minimum(lanes_f32 a, lanes_f32 b) {
+    return i32_as_f32(i32_min(f32_as_i32(a), f32_as_i32(b)));
+}
+
+/* The larger of two, of which at least one is not negative. */
+KERNEL_INLINE lanes_f32 positive_maximum(lanes_f32 a, lanes_f32 b) {
+    return i32_as_f32(i32_max(f32_as_i32(a), f32_as_i32(b)));
+}
+
+/* Each operation for some vectors before the next: a CPU's schedulers hold far fewer operations than one long
+ * chain after the other would fill, and wait. */
+#define MOST_SIDE_BY_SIDE 4
+#define EACH_VECTOR       KERNEL_UNROLL for (size_t v = 0; v < vectors; v++)
+
+/* h(a) = a * (1 - Phi(a)) as minimax cubics, one for each half from 0 to 4: the coefficients of a^3 and down.
+ * The last constant is lower by half of h(4), which is left off beyond. */
+static const float gelu_cubes[8] = {0.059860859f,  0.12733996f,   0.092168689f,   0.024324208f,
+                                    -0.011976882f, -0.014689816f, -0.0072799153f, -0.0023089014f};
+static const float gelu_squares[8] = {-0.41567084f, -0.50266778f, -0.38769934f, -0.083669454f,
+                                      0.12895991f,  0.14667204f,  0.079885006f, 0.028193198f};
+static const float gelu_slopes[8] = {0.50134254f,  0.53992975f,  0.41455814f,  -0.041576907f,
+                                     -0.45762435f, -0.49545184f, -0.29458621f, -0.11527389f};
+static const float gelu_constants[8] = {0.0f,        -0.0059496993f, 0.039644163f, 0.26875231f,
+                                        0.54072821f, 0.56698042f,    0.36539927f,  0.15783367f};
+
+/* GELU(x) = max(x, 0) - h(min(|x|, 3.99)): at most 6.7e-5 from the exact erf form everywhere, a hundredth of
+ * one step of the 8-bit output. The sum with 1.5 * 2^22 is rounded to halves and has the number of the half
+ * in its low bits; 1/4 less makes it the half that a lies in. One polynomial for all would need four
+ * multiplications more, and be half as exact. In place. */
+KERNEL_INLINE void gelu(lanes_f32 *x, size_t vectors) {
+    lanes_f32 a[MOST_SIDE_BY_SIDE], h[MOST_SIDE_BY_SIDE];
+    lanes_i32 half[MOST_SIDE_BY_SIDE];
+    EACH_VECTOR a[v] = positive_minimum(f32_abs(x[v]), f32_set(3.99f));
+    EACH_VECTOR half[v] = f32_as_i32(f32_add(f32_sub(a[v], f32_set(0.25f)), f32_set(6291456.0f)));
+    EACH_VECTOR h[v] = f32_fma(f32_lookup(gelu_cubes, half[v]), a[v], f32_lookup(gelu_squares, half[v]));
+    EACH_VECTOR h[v] = f32_fma(h[v], a[v], f32_lookup(gelu_slopes, half[v]));
+    EACH_VECTOR h[v] = f32_fma(h[v], a[v], f32_lookup(gelu_constants, half[v]));
+    EACH_VECTOR x[v] = f32_sub(positive_maximum(x[v], f32_set(0.0f)), h[v]);
+}
+
+enum epilogue_kind {
+    EPILOGUE_STORE, /* target = y */
+    EPILOGUE_GELU,  /* target = transformed GELU(y), and each row's largest value */
+    EPILOGUE_ADD,   /* target += y, and each row's sum */
+};
+
+/* y = sums * row scale * column scale + bias. Pointers to columns are to the tile's first. */
+struct epilogue {
+    const int32_t *sums;                  /* [rows][PANEL] */
+    size_t rows;                          /* 0: nothing is left to do */
+    const float *row_scales;              /* [rows] */
+    const float *column_scales, *bias;    /* [PANEL] */
+    const float *gelu_scale, *gelu_shift; /* [PANEL], of EPILOGUE_GELU */
+    float *target;                        /* [rows][stride] */
+    size_t stride;
+    float *so_far; /* [rows][16]: largest values or sums, lane by lane */
+};
+
+KERNEL_INLINE void epilogue_row(const struct epilogue *epilogue, enum epilogue_kind kind, size_t row,
+                                size_t vectors) {
+    const int32_t *sums = epilogue->sums + row * PANEL;
+    float *target = epilogue->target + row * epilogue->stride;
+    lanes_f32 row_scale = f32_set(epilogue->row_scales[row]);
+    lanes_f32 found = kind == EPILOGUE_STORE ? f32_set(0) : f32_load(epilogue->so_far + row * 16);
+    KERNEL_UNROLL
+    for (size_t c = 0; c < PANEL; c += 16 * vectors) {
+        lanes_f32 y[MOST_SIDE_BY_SIDE];
+        EACH_VECTOR y[v] = f32_mul(row_scale, f32_load(epilogue->column_scales + c + 16 * v));
+        EACH_VECTOR y[v] =
+            f32_fma(i32_to_f32(i32_load(sums + c + 16 * v)), y[v], f32_load(epilogue->bias + c + 16 * v));
+        if (kind == EPILOGUE_GELU) {
+            gelu(y, vectors);
+            EACH_VECTOR y[v] = f32_fma(y[v], f32_load(epilogue->gelu_scale + c + 16 * v),
+                                       f32_load(epilogue->gelu_shift + c + 16 * v));
+            EACH_VECTOR found = positive_maximum(found, y[v]);
+        } else if (kind == EPILOGUE_ADD) {
+            EACH_VECTOR y[v] = f32_add(y[v], f32_load(target + c + 16 * v));
+            EACH_VECTOR found = f32_add(found, y[v]);
+        }
+        EACH_VECTOR f32_store(target + c + 16 * v, y[v]);
+    }
+    if (kind != EPILOGUE_STORE)
+        f32_store(epilogue->so_far + row * 16, found);
+}
+
+#endif
