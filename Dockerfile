@@ -8,34 +8,27 @@
 #             BASE=      another Debian 12 or 13 to build on
 ARG BASE=debian:trixie-slim
 
-FROM --platform=${BUILDPLATFORM} ${BASE} AS model
-WORKDIR /rescoldo
-COPY scripts/deps scripts/deps
-RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    rm -f /etc/apt/apt.conf.d/docker-clean && scripts/deps fetch && rm -rf /var/lib/apt/lists/*
-COPY models/ models/
-ARG MODEL=ms-marco-MiniLM-L-12-v2
-ARG HF_ENDPOINT=
-RUN --mount=type=cache,target=/var/cache/apt,sharing=locked models/collect "${MODEL}" sources
-
 FROM --platform=${BUILDPLATFORM} ${BASE} AS builder
 WORKDIR /rescoldo
 COPY scripts/deps scripts/deps
 ARG TARGETARCH
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    rm -f /etc/apt/apt.conf.d/docker-clean && scripts/deps build ccache "target-${TARGETARCH}" \
+    rm -f /etc/apt/apt.conf.d/docker-clean && scripts/deps fetch build ccache "target-${TARGETARCH}" \
     && rm -rf /var/lib/apt/lists/*
-COPY --from=model /rescoldo/sources sources/
+COPY models/ models/
+ARG MODEL=ms-marco-MiniLM-L-12-v2
+ARG HF_ENDPOINT=
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked models/collect "${MODEL}" sources
 COPY Makefile ./
 COPY scripts/ scripts/
 COPY include/ include/
 COPY src/ src/
 ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content
 ARG PRECISION=int8
-RUN --mount=type=cache,target=/root/.cache/ccache --mount=type=tmpfs,target=/rescoldo/build \
+RUN --mount=type=cache,target=/root/.cache --mount=type=tmpfs,target=/rescoldo/build \
     make -j"$(nproc)" release \
     && make -j"$(nproc)" ARCH="${TARGETARCH}" DESTDIR=/image PREFIX= install-program \
-    && xargs -d '\n' -a sources/arguments build/rescoldo bake --precision "${PRECISION}" --output /image/model.ember \
+    && scripts/bake-once /root/.cache/embers sources /image/model.ember --precision "${PRECISION}" \
     && make ARCH="${TARGETARCH}" MODEL=/image/model.ember selftest
 
 FROM scratch

@@ -146,9 +146,10 @@ class Podman:
             os.close(descriptor)
 
     def forget_objects(self) -> None:
-        """Empties the cache of compiled objects, and keeps that of packages."""
-        for cache in self.caches.glob("buildah-cache*/**/ccache"):
-            shutil.rmtree(cache)
+        """Empties the caches of compiled objects and of embers, and keeps that of packages."""
+        for name in ("ccache", "embers"):
+            for cache in self.caches.glob(f"buildah-cache*/**/{name}"):
+                shutil.rmtree(cache)
 
     def close(self) -> None:
         try:

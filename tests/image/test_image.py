@@ -55,7 +55,7 @@ def test_two_files_and_nothing_else(files: pathlib.Path, built: Built) -> None:
     total = sum(sizes.values())
     for name, size in (("image", total), *sizes.items()):
         measured(f"{name}_bytes", size, f"{name}: {size / MEGABYTE:.2f} MB")
-    assert total <= 40 * MEGABYTE
+    assert total <= 40 * MEGABYTE and sizes["rescoldo"] <= 2 * MEGABYTE
     binary = subprocess.run(["file", files / "rescoldo"], capture_output=True, text=True).stdout
     assert "static-pie linked" in binary and ", stripped" in binary
     assert all(path.stat().st_mode & 0o022 == 0 for path in files.iterdir()), "others could write"
@@ -220,6 +220,13 @@ def steps_run_again(log: str) -> list[str]:
     return again
 
 
+def baked(build: Built) -> bool:
+    """Whether the ember was made; else it is the one that the same inputs gave before (scripts/bake-once)."""
+    taken = "bake-once: the same was baked before" in build.log
+    assert taken != ("rescoldo bake: testing what was written" in build.log)
+    return not taken
+
+
 def test_a_source_edit_rebuilds_neither_packages_nor_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
     measured("cold_build_seconds", built.seconds, f"build from nothing, downloads included: {built.seconds:.1f} s")
     source = context / "src" / "server" / "metrics.c"
@@ -232,18 +239,20 @@ def test_a_source_edit_rebuilds_neither_packages_nor_model(podman: Podman, conte
     measured("edit_seconds", edited.seconds, f"build after the edit of a source file: {edited.seconds:.1f} s")
     again = steps_run_again(edited.log)
     assert again[0] == "COPY src/ src/" and "make" in again[1] and len([step for step in again if step.startswith("RUN")]) == 1
+    assert baked(built) and not baked(edited)
     assert edited.image == built.image, "a comment changes no byte of the image"
 
 
 def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Path, tmp_path: pathlib.Path, built: Built) -> None:
-    """Another directory, other file times, once with everything compiled and once from the compiler's cache. podman takes
-    no layer from an image of another form."""
+    """Another directory, other file times, once with everything compiled and baked and once from the caches of both.
+    podman takes no layer from an image of another form."""
     podman.forget_objects()
     options = ["--no-cache", *ARGUMENTS]
     first = podman.build(context, "localhost/first", *options, form="oci")
     measured("clean_build_seconds", first.seconds, f"build from nothing, downloads excepted: {first.seconds:.1f} s")
     other = shutil.copytree(context, tmp_path / "other", copy_function=shutil.copy)
     second = podman.build(other, "localhost/second", *options, form="oci")
+    assert baked(first) and not baked(second)
     assert first.image == second.image
     digests = {podman.run("inspect", "--format", "{{.Digest}}", tag) for tag in ("localhost/first", "localhost/second")}
     assert len(digests) == 1
