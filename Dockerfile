@@ -23,7 +23,7 @@ COPY Makefile ./
 COPY scripts/ scripts/
 COPY include/ include/
 COPY src/ src/
-ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content
+ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
 ARG PRECISION=int8
 RUN --mount=type=cache,target=/root/.cache --mount=type=tmpfs,target=/rescoldo/build \
     make -j"$(nproc)" release \

@@ -209,10 +209,11 @@ $(GENERATED)/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.c $(BUILD)/command
 	$(call say,CC)
 	$(Q)$(COMPILE) -w -c -o $@ $<
 
+# -MD lists the headers of packages too: ccache goes by the list in the image's builder.
 $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -MD -MP -c -o $@ $<
 
 embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
     $(2) | gzip -9n | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
@@ -236,7 +237,7 @@ $(BUILD)/embedded/sbom.c: $(GENERATED)/sbom.json
 $(BUILD)/objects/embedded/%.o: $(BUILD)/embedded/%.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -MD -MP -c -o $@ $<
 
 # ThreadSanitizer would make the kernels a hundred times slower, and the tests of the server with them; a kernel
 # knows no threads, and what surrounds it is watched.

@@ -263,7 +263,7 @@ def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Pa
 def test_two_models_share_an_image(podman: Podman, context: pathlib.Path, built: Built, all_minilm_directory: pathlib.Path) -> None:
     (context / "models" / "embedder").mkdir(exist_ok=True)
     shutil.copytree(all_minilm_directory, context / "models" / "embedder", dirs_exist_ok=True)
-    podman.build(context, "localhost/two", "--build-arg=MODEL=models/seeded,models/embedder")
+    assert baked(podman.build(context, "localhost/two", "--build-arg=MODEL=models/seeded,models/embedder"))
     with pytest.raises(Failed, match="do not fit"):  # both in 64 MB: said at the start, with the arithmetic
         podman.run("run", "--rm", *SEALED, "localhost/two", errors=True)
     container = podman.start("localhost/two", "--memory=128m", "--memory-swap=128m")
