@@ -47,7 +47,7 @@ static int read_embed_all(const struct service *service, struct work *work, stru
                                 work->text_count, EMBED_ALL_MAX_TEXTS);
     work->token_embeddings = calloc(work->text_count, sizeof *work->token_embeddings);
     if (work->token_embeddings == NULL)
-        return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+        return api_refuse_no_memory(error);
     work->options.token_embeddings = work->token_embeddings;
     return 0;
 }

@@ -47,6 +47,10 @@ static int http_status_of(enum status status) {
     return 500;
 }
 
+int api_refuse_no_memory(struct api_error *error) {
+    return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+}
+
 int api_refuse_failure(struct api_error *error, const struct error *failure) {
     return api_refuse(error, http_status_of(failure->status), status_name(failure->status), "%s",
                       failure->message);

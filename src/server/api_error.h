@@ -28,6 +28,8 @@ int api_refuse(struct api_error *error, int status, const char *code, const char
     PRINTF_LIKE(4, 5);
 int api_refuse_field(struct api_error *error, const char *param, const char *format, ...) PRINTF_LIKE(3, 4);
 
+int api_refuse_no_memory(struct api_error *error);
+
 /* An engine's failure: its message, and the HTTP status that its kind asks for. Returns -1. */
 int api_refuse_failure(struct api_error *error, const struct error *failure);
 

@@ -32,7 +32,7 @@ static int make_room(const struct service *service, struct work *work, size_t co
         return -1;
     work->queries = calloc(count, sizeof *work->queries);
     work->options.queries = work->queries;
-    return work->queries != NULL ? 0 : api_refuse(error, 500, "out_of_memory", "no memory for the request");
+    return work->queries != NULL ? 0 : api_refuse_no_memory(error);
 }
 
 static int read_pairs(const struct service *service, struct work *work, struct api_error *error) {

@@ -10,10 +10,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static int no_memory(struct api_error *error) {
-    return api_refuse(error, 500, "out_of_memory", "no memory for the reply");
-}
-
 static void write_other(const struct service *service, const struct work *work, const char *request_id,
                         struct json_writer *writer) {
     (void)service;
@@ -93,7 +89,7 @@ static int tokenize_all(const struct service *service, struct work *work, bool s
     for (size_t i = 0; i < work->text_count; i++) {
         struct bytes text = work->texts[i];
         if (put_prompt(service, work, prompted, &text) != STATUS_OK)
-            return no_memory(error);
+            return api_refuse_no_memory(error);
         if (tokenizer_encode(tokenizer, text, &options, tokens, &failure) != STATUS_OK)
             return api_refuse_failure(error, &failure);
         work->usage.tokens += tokens->count + (special ? TOKENIZER_SPECIAL_SINGLE : 0);
@@ -119,7 +115,7 @@ static int compute_tokenize(const struct service *service, struct work *work, st
     buffer_free(&prompted);
     tokens_free(&tokens);
     if (outcome == 0 && json_writer_finish(&writer, NULL) != STATUS_OK)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     return outcome;
 }
 
@@ -156,7 +152,7 @@ static int decode_one(const struct service *service, const json_t *array, bool s
     int32_t *ids = calloc(count + 1, sizeof *ids);
     struct buffer text = {0};
     struct error failure;
-    int outcome = ids != NULL ? read_ids(array, ids, error) : no_memory(error);
+    int outcome = ids != NULL ? read_ids(array, ids, error) : api_refuse_no_memory(error);
     if (outcome == 0 &&
         tokenizer_decode(&service->model->tokenizer, ids, count, skip_special, &text, &failure) != STATUS_OK)
         outcome = api_refuse_failure(error, &failure);
@@ -183,7 +179,7 @@ static int compute_decode(const struct service *service, struct work *work, stru
     }
     json_end_array(&writer);
     if (outcome == 0 && json_writer_finish(&writer, NULL) != STATUS_OK)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     return outcome;
 }
 

@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int no_memory(struct api_error *error) {
-    return api_refuse(error, 500, "out_of_memory", "no memory for the request");
-}
-
 /* Says which instance it is about. */
 static int refuse_instance(size_t index, struct api_error *error) {
     struct api_error reason = *error;
@@ -87,7 +83,7 @@ static int join_queries(const struct service *service, struct work *work, struct
         return 0;
     work->queries = calloc(work->text_count, sizeof *work->queries);
     if (work->queries == NULL)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     size_t next = 0;
     for (size_t i = 0; i < work->part_count; i++) {
         const struct work *part = &work->parts[i];
@@ -125,7 +121,7 @@ static int read_instances(const struct service *service, const struct dialect *e
     work->part_count = json_array_size(json_object_get(work->document, "instances"));
     work->parts = calloc(work->part_count, sizeof *work->parts);
     if (work->parts == NULL)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     for (size_t i = 0; i < work->part_count; i++) {
         if (read_instance(service, each, work, i, error) != 0)
             return -1;

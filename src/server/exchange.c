@@ -231,7 +231,7 @@ static void submit(struct connection *connection) {
     }
     connection->job = make_job(connection, timeout, expected.model);
     if (connection->job == NULL) {
-        api_refuse(&error, 500, "out_of_memory", "no memory for the request");
+        api_refuse_no_memory(&error);
         reply_error(connection, &error);
         connection_send_reply(connection);
         return;

@@ -69,8 +69,8 @@ static double mebibytes(uint64_t bytes) {
 static enum status refuse(const struct memory_plan *plan, size_t workers, const struct limits *limits,
                           struct error *error) {
     return error_set(error, STATUS_LIMIT_EXCEEDED,
-                     "%.1f MiB do not fit the %.1f MiB of %s: program %.1f + model %.1f + sessions of %zu "
-                     "workers %.1f + cache %.1f + %llu connections %.1f + %llu copies of %.1f MiB of bodies "
+                     "%.1f MiB do not fit the %.1f MiB of %s: program %.1f + model %.1f + sessions (%zu) "
+                     "%.1f + cache %.1f + %llu connections %.1f + %llu copies of %.1f MiB of bodies "
                      "in flight %.1f "
                      "+ their parsed JSON and results %.1f",
                      mebibytes(plan->total), mebibytes(plan->limit), plan->source, mebibytes(plan->program),

@@ -91,7 +91,7 @@ static int append_field(const json_t *item, const char *field, const char *param
     struct bytes text = json_string_bytes(value);
     if ((joined->size > 0 && buffer_append(joined, "\n", 1, NULL) != STATUS_OK) ||
         buffer_append(joined, text.data, text.size, NULL) != STATUS_OK)
-        return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+        return api_refuse_no_memory(error);
     return 0;
 }
 
@@ -104,7 +104,7 @@ static int join_fields(struct work *work, const json_t *item, const json_t *fiel
     if (outcome == 0) {
         json_t *string = json_stringn_nocheck(joined.size > 0 ? (const char *)joined.data : "", joined.size);
         if (string == NULL || json_array_append_new(work->made, string) != 0)
-            outcome = api_refuse(error, 500, "out_of_memory", "no memory for the request");
+            outcome = api_refuse_no_memory(error);
         else
             *text = json_string_bytes(string);
     }
@@ -127,7 +127,7 @@ int request_joined_texts(struct work *work, const json_t *value, const json_t *f
         return -1;
     work->made = json_array();
     if (work->made == NULL)
-        return api_refuse(error, 500, "out_of_memory", "no memory for the request");
+        return api_refuse_no_memory(error);
     for (size_t i = 0; i < work->text_count; i++) {
         char param[48];
         const json_t *item = json_array_get(value, i);

@@ -16,14 +16,10 @@ enum api_error_form dialects_error_form(const struct dialect *const *dialects) {
     return (*dialects)->error_form;
 }
 
-static int no_memory(struct api_error *error) {
-    return api_refuse(error, 500, "out_of_memory", "no memory for the request");
-}
-
 int work_allocate_texts(struct work *work, size_t count, struct api_error *error) {
     work->texts = calloc(count, sizeof *work->texts);
     if (work->texts == NULL)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     work->text_count = count;
     return 0;
 }
@@ -32,7 +28,7 @@ static int describe_rerank(struct work *work, struct request_input *input, struc
     work->scores = calloc(work->text_count, sizeof *work->scores);
     work->order = calloc(work->text_count, sizeof *work->order);
     if (work->scores == NULL || work->order == NULL)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     input->kind = REQUEST_RERANK;
     input->query = work->query;
     input->scores = work->scores;
@@ -47,11 +43,11 @@ static int describe_embed(const struct model *model, struct work *work, struct r
                           model->name);
     size_t count;
     if (!size_multiply(work->text_count, model->shape.hidden_size, &count))
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     work->embeddings = calloc(count, sizeof *work->embeddings);
     work->infos = calloc(work->text_count, sizeof *work->infos);
     if (work->embeddings == NULL || work->infos == NULL)
-        return no_memory(error);
+        return api_refuse_no_memory(error);
     input->kind = REQUEST_EMBED;
     input->embeddings = work->embeddings;
     input->infos = work->infos;
