@@ -109,7 +109,8 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
 
 /* A tile of 12 rows with a row of the tile before finished after every eight steps: its operations then run
  * on ports that the dots leave free, or fill the gaps that they leave, instead of following them. The sums
- * are bound to registers, since GCC 12 keeps them in memory otherwise; the epilogue has the other eight. */
+ * are bound to registers, since GCC 12 keeps them in memory otherwise; the epilogue has the other eight.
+ * Nothing between their first and last use may call a function, which would not keep them. */
 #if defined(__clang__)
 #define IN_REGISTER(number)
 #else
@@ -133,9 +134,7 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
     register __m512i right_##row IN_REGISTER(right) = start_right;
 #define DOT_ROW(row, left, right)                                                                            \
     {                                                                                                        \
-        int32_t four;                                                                                        \
-        memcpy(&four, activations + row * stride, sizeof four);                                              \
-        __m512i broadcast = _mm512_set1_epi32(four);                                                         \
+        __m512i broadcast = _mm512_broadcastd_epi32(_mm_loadu_si32(activations + row * stride));             \
         DOT(left_##row, broadcast, weights_left);                                                            \
         DOT(right_##row, broadcast, weights_right);                                                          \
     }
