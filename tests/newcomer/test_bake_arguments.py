@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -89,9 +90,23 @@ def test_the_image_bakes_what_make_run_bakes(models, rescoldo, tmp_path):
     assert (tmp_path / "sources" / "arguments").read_text().splitlines() == [
         "--model", f"sources/1/{FLASHRANK}/ms-marco-TinyBERT-L-2-v2.zip",
     ]  # fmt: skip
-    (bake,) = re.findall(r"&& (xargs .* bake .*) \\", (REPOSITORY / "Dockerfile").read_text())
-    bake = bake.replace("build/rescoldo", rescoldo).replace("/image/", "")
-    subprocess.run(bake, shell=True, check=True, cwd=tmp_path, env={"PRECISION": "int8"}, capture_output=True)
+    (bake,) = re.findall(r"&& (scripts/bake-once .*) \\", (REPOSITORY / "Dockerfile").read_text())
+    bake = bake.replace("/root/.cache/embers", "kept").replace("/image/", "")
+    (tmp_path / "build").symlink_to(pathlib.Path(rescoldo).parent)
+    (tmp_path / "scripts").symlink_to(REPOSITORY / "scripts")
+
+    def baked(precision: str) -> tuple[bool, bytes]:
+        """Whether the ember was taken from those kept, and what it holds."""
+        environment = {**os.environ, "PRECISION": precision}
+        command = {"cwd": tmp_path, "env": environment, "check": True, "capture_output": True, "text": True}
+        said = subprocess.run(bake, shell=True, **command).stdout
+        return "its ember is taken" in said, (tmp_path / "model.ember").read_bytes()
+
+    taken, first = baked("int8")
+    assert not taken and baked("int8") == (True, first)
+    taken, other = baked("f32")
+    assert not taken and other != first
+    assert baked("int8") == (False, first), "one is kept, the last"
     described = subprocess.run([rescoldo, "inspect", tmp_path / "model.ember", "--json"], capture_output=True, text=True)
     assert '"ms-marco-TinyBERT-L-2-v2"' in described.stdout, described
     assert 'models/bake-arguments "$1"' in (REPOSITORY / "scripts" / "run").read_text()
