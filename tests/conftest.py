@@ -58,7 +58,7 @@ def rescoldo() -> str:
 
 
 @pytest.fixture(scope="session")
-def death(rescoldo) -> str:
+def death_program(rescoldo) -> str:
     """tests/sandbox/death.c as it is built with the program; made here when the tests run without make."""
     build = os.path.relpath(pathlib.Path(rescoldo).parent, REPOSITORY)  # as make was told: else it builds all
     program = REPOSITORY / build / "tests" / "sandbox" / "death"

@@ -143,8 +143,8 @@ def test_is_sealed(container: Container) -> None:
     assert re.search(r"^Seccomp:\t2$", status, re.M)
 
 
-def test_forbidden_calls_die_in_the_container_too(podman: Podman, built: Built, death: str) -> None:
-    said = podman.run("run", "--rm", *SEALED, f"--volume={death}:/death:ro", "--entrypoint=/death", IMAGE, errors=True)
+def test_forbidden_calls_die_in_the_container_too(podman: Podman, built: Built, death_program: str) -> None:
+    said = podman.run("run", "--rm", *SEALED, f"--volume={death_program}:/death:ro", "--entrypoint=/death", IMAGE, errors=True)
     print(said.strip().splitlines()[-1])
 
 

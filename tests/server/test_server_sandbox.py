@@ -33,6 +33,12 @@ def sealed(embedder):
     return embedder
 
 
+@pytest.fixture(scope="module")
+def death(sealed, request) -> str:
+    """Not even built where the sandbox is off: it would be without the instrumentation, and all that it links with."""
+    return request.getfixturevalue("death_program")
+
+
 def test_what_is_applied_is_told(sealed):
     sandbox = sealed.start_line["sandbox"]
     assert sandbox == sealed.get("/info")[2]["sandbox"]
@@ -84,12 +90,12 @@ def test_users_that_are_not_numbers_are_refused(rescoldo, cross_encoder_ember, u
     assert result.returncode == 2 and b"--user" in result.stderr
 
 
-def test_every_forbidden_call_kills(sealed, death):
+def test_every_forbidden_call_kills(death):
     result = subprocess.run([death], capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 0, "\n".join(line for line in result.stdout.splitlines() if not line.startswith("ok "))
 
 
-def test_the_documentation_lists_the_same_calls(sealed, death):
+def test_the_documentation_lists_the_same_calls(death):
     listed = subprocess.run([death, "--calls"], capture_output=True, text=True, check=True).stdout.splitlines()
     documented = (REPOSITORY / "docs" / "sandbox.md").read_text().partition("## The permitted calls")[2].splitlines()
     rows = [line for line in documented if re.match(r"\| `[a-z0-9_]+` \| ", line)]
@@ -106,7 +112,7 @@ RARE = {
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_no_call_but_those_on_the_list(rescoldo, all_minilm_ember, sealed, death, tmp_path):
+def test_no_call_but_those_on_the_list(rescoldo, all_minilm_ember, death, tmp_path):
     """The kernel would kill it; this also names what is on the list and never used."""
     trace = tmp_path / "trace"
     wrapper = ["strace", "-f", "-qq", "-o", str(trace)]
