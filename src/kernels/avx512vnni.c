@@ -144,9 +144,9 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
 
 #define STEPS_BESIDE_A_ROW 8 /* inputs are a multiple of 4 times that */
 
-KERNEL_INLINE void full_tile_beside(const uint8_t *activations, size_t stride, const int8_t *panel,
-                                    size_t inputs, const int32_t *column_sums, enum tile_start start,
-                                    int32_t *out, const struct epilogue *epilogue, enum epilogue_kind kind) {
+KERNEL_INLINE void tile_beside(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,
+                               const int32_t *column_sums, enum tile_start start, int32_t *out,
+                               const struct epilogue *epilogue, enum epilogue_kind kind) {
     __m512i start_left = _mm512_setzero_si512();
     __m512i start_right = _mm512_setzero_si512();
     if (start == START_PLUS_SUMS) {
@@ -177,29 +177,23 @@ KERNEL_INLINE void full_tile_beside(const uint8_t *activations, size_t stride, c
     KERNEL_NOINLINE void name(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs, \
                               const int32_t *column_sums, enum tile_start start, int32_t *out,               \
                               const struct epilogue *epilogue) {                                             \
-        full_tile_beside(activations, stride, panel, inputs, column_sums, start, out, epilogue, kind);       \
+        tile_beside(activations, stride, panel, inputs, column_sums, start, out, epilogue, kind);            \
     }
 
 DEFINE_TILE_BESIDE(tile_beside_store, EPILOGUE_STORE)
 DEFINE_TILE_BESIDE(tile_beside_gelu, EPILOGUE_GELU)
 DEFINE_TILE_BESIDE(tile_beside_add, EPILOGUE_ADD)
 
-#define HAS_DOT_TILE_BESIDE
-KERNEL_INLINE void dot_tile_beside(size_t rows, const uint8_t *activations, size_t stride,
-                                   const int8_t *panel, size_t inputs, const int32_t *column_sums,
-                                   enum tile_start start, int32_t *out, const struct epilogue *epilogue,
-                                   enum epilogue_kind kind) {
-    if (rows == KERNEL_BLOCK_ROWS) {
-        (kind == EPILOGUE_GELU ? tile_beside_gelu
-         : kind == EPILOGUE_ADD
-             ? tile_beside_add
-             : tile_beside_store)(activations, stride, panel, inputs, column_sums, start, out, epilogue);
-        return;
-    }
-    if (rows > 0)
-        dot_tile(rows, activations, stride, panel, inputs, column_sums, start, 1, out, PANEL);
-    for (size_t row = 0; row < epilogue->rows; row++)
-        epilogue_row(epilogue, kind, row, 2);
+#define HAS_FULL_TILE_BESIDE
+KERNEL_INLINE void full_tile_beside(const uint8_t *activations, size_t stride, const int8_t *panel,
+                                    size_t inputs, const int32_t *column_sums, enum tile_start start,
+                                    int32_t *out, const struct epilogue *epilogue, enum epilogue_kind kind) {
+    if (kind == EPILOGUE_GELU)
+        tile_beside_gelu(activations, stride, panel, inputs, column_sums, start, out, epilogue);
+    else if (kind == EPILOGUE_ADD)
+        tile_beside_add(activations, stride, panel, inputs, column_sums, start, out, epilogue);
+    else
+        tile_beside_store(activations, stride, panel, inputs, column_sums, start, out, epilogue);
 }
 
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {

@@ -12,6 +12,9 @@
  * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of each panel. start(c) is
  * 0, column_sums[c] or -column_sums[c].
  *
+ * - where it has registers for both, full_tile_beside: the same for KERNEL_BLOCK_ROWS rows and one panel,
+ * with the epilogue of the tile before carried out beside the dots; and HAS_FULL_TILE_BESIDE.
+ *
  * Every float operation is a lane-wise IEEE operation (fused multiply-add is one) in an order that is the
  * same for all levels, so that all agree to the bit. */
 #ifndef RESCOLDO_KERNELS_INT8_TEMPLATE_H
@@ -36,10 +39,9 @@
 /* Rows of the next block: full blocks while what is left over is nothing or not too little, then two halves.
  */
 KERNEL_INLINE size_t next_block(size_t rows_left) {
-    size_t after = rows_left - KERNEL_BLOCK_ROWS; /* of more than a block */
     if (rows_left <= KERNEL_BLOCK_ROWS)
         return rows_left;
-    return after >= FEWEST_ROWS ? KERNEL_BLOCK_ROWS : (rows_left + 1) / 2;
+    return rows_left >= KERNEL_BLOCK_ROWS + FEWEST_ROWS ? KERNEL_BLOCK_ROWS : (rows_left + 1) / 2;
 }
 
 KERNEL_INLINE lanes_f32 absolute_maximum(lanes_f32 largest, lanes_f32 value) {
@@ -232,17 +234,22 @@ struct tile_place {
     size_t row, rows, column; /* rows == 0: none */
 };
 
-#if !defined(HAS_DOT_TILE_BESIDE)
+/* One tile of one panel, and the epilogue of the tile before it; either may have no rows. */
 KERNEL_INLINE void dot_tile_beside(size_t rows, const uint8_t *activations, size_t stride,
                                    const int8_t *panel, size_t inputs, const int32_t *column_sums,
                                    enum tile_start start, int32_t *out, const struct epilogue *epilogue,
                                    enum epilogue_kind kind) {
+#if defined(HAS_FULL_TILE_BESIDE)
+    if (rows == KERNEL_BLOCK_ROWS) {
+        full_tile_beside(activations, stride, panel, inputs, column_sums, start, out, epilogue, kind);
+        return;
+    }
+#endif
     if (rows > 0)
         dot_tile(rows, activations, stride, panel, inputs, column_sums, start, 1, out, PANEL);
     for (size_t row = 0; row < epilogue->rows; row++)
         epilogue_row(epilogue, kind, row, SIDE_BY_SIDE < 2 ? 1 : 2);
 }
-#endif
 
 /* The dots of the tile `next`, and what is left to do for the tile before. */
 KERNEL_INLINE void tile_of_linear(const struct linear *linear, const struct activations *input,

@@ -71,8 +71,7 @@ static enum status refuse(const struct memory_plan *plan, size_t workers, const 
     return error_set(error, STATUS_LIMIT_EXCEEDED,
                      "%.1f MiB do not fit the %.1f MiB of %s: program %.1f + model %.1f + sessions (%zu) "
                      "%.1f + cache %.1f + %llu connections %.1f + %llu copies of %.1f MiB of bodies "
-                     "in flight %.1f "
-                     "+ their parsed JSON and results %.1f",
+                     "in flight %.1f + their parsed JSON and results %.1f",
                      mebibytes(plan->total), mebibytes(plan->limit), plan->source, mebibytes(plan->program),
                      mebibytes(plan->model), workers, mebibytes(plan->sessions), mebibytes(plan->cache),
                      (unsigned long long)limits->max_connections, mebibytes(plan->connections),
