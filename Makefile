@@ -193,7 +193,7 @@ $(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -O3 -fno-strict-
     $(if $(filter 12,$(shell $(CC) -dumpversion)),,--param=max-completely-peeled-insns=130))
 # What runs once, or waits for a person or a disk, is compiled for size.
 ONCE := $(addprefix src/,cli/*.c formats/*.c evaluation/*.c bake/*.c api/*.c engine/model_metadata.c engine/selftest.c tokenizer/compile.c \
-    $(addprefix server/,address.c api_status.c limits.c listening_socket.c memory_plan.c page_metrics.c sandbox*.c server.c service_*.c))
+    $(addprefix server/,address.c api_status.c limits.c listening_socket.c memory_plan.c page_metrics.c sandbox*.c server.c server_start.c model_start.c service_*.c))
 $(call object,$(wildcard $(ONCE))) $(GENERATED)/onnx.pb-c.o: private CFLAGS_ALL += -Os
 endif
 

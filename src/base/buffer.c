@@ -3,6 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+/* Of each page that is smaller than the system's nothing would be given back, of none too much. */
+#define PAGE                ((uintptr_t)65536)
+#define SMALLEST_GIVEN_BACK ((size_t)1 << 20)
 
 enum status buffer_reserve(struct buffer *buffer, size_t additional, struct error *error) {
     size_t needed;
@@ -58,6 +63,19 @@ enum status buffer_append_format(struct buffer *buffer, struct error *error, con
     va_end(arguments);
     buffer->size += (size_t)length;
     return STATUS_OK;
+}
+
+void buffer_give_back(const struct buffer *buffer, size_t begin, size_t end) {
+    if (buffer->capacity < SMALLEST_GIVEN_BACK)
+        return;
+    uintptr_t data = (uintptr_t)buffer->data, first = data + begin, last = data + end;
+    first -= first % PAGE;
+    if (first < data)
+        first += PAGE;
+    last -= last % PAGE;
+    /* A hint: where it fails, the memory is freed later. */
+    if (first < last)
+        (void)madvise(buffer->data + (first - data), last - first, MADV_DONTNEED);
 }
 
 void buffer_free(struct buffer *buffer) {

@@ -24,6 +24,10 @@ static inline struct bytes buffer_bytes(const struct buffer *buffer) {
     return bytes_of(buffer->data, buffer->size);
 }
 
+/* The bytes before `end` are not needed any more, those before `begin` have been given back already: returns
+ * their memory to the system page by page, so that freeing a large buffer later takes no time. */
+void buffer_give_back(const struct buffer *buffer, size_t begin, size_t end);
+
 /* Frees the bytes and makes the buffer empty again. */
 void buffer_free(struct buffer *buffer);
 

@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "engine/model.h"
-#include "engine/selftest.h"
 #include "server/address.h"
 #include "server/memory_plan.h"
 #include "server/router.h"
@@ -258,8 +257,6 @@ static int run(const struct serve_arguments *arguments, const struct serve_addre
         status = open_access_log(arguments->access_log, &access_log, &error);
     if (status == STATUS_OK)
         status = model_list_open(arguments->model, NULL, &models, &error);
-    for (size_t i = 0; status == STATUS_OK && i < models.count; i++)
-        status = selftest_at_start(models.models[i], &error);
     const struct server_options options = {
         .models = &models,
         .addresses = parsed->addresses,

@@ -101,7 +101,8 @@ static enum status find_golden(const struct model *model, json_t **items, const 
 /* A test under way: what it compares with. */
 struct selftest {
     const struct model *model;
-    struct session *session; /* owned */
+    struct session *session; /* the test's own, or whose it is to serve the model */
+    bool owns_session;
     json_t *items;
     const float *expected; /* [items][outputs] */
     float *outputs;        /* owned, [outputs] */
@@ -109,19 +110,17 @@ struct selftest {
 
 static void close_test(struct selftest *test) {
     free(test->outputs);
-    session_destroy(test->session);
+    if (test->owns_session)
+        session_destroy(test->session);
 }
 
 /* On failure too, close_test releases what there is. */
-static enum status open_test(const struct model *model, const struct kernels *kernels, struct selftest *test,
-                             struct selftest_report *report, struct error *error) {
-    *test = (struct selftest){.model = model};
+static enum status open_test_on(const struct model *model, struct session *session, struct selftest *test,
+                                struct selftest_report *report, struct error *error) {
+    *test = (struct selftest){.model = model, .session = session};
     *report = (struct selftest_report){0};
     memcpy(report->model, model->name, sizeof report->model);
     enum status status = find_golden(model, &test->items, &test->expected, report, error);
-    const struct session_options options = {.kernels = kernels};
-    if (status == STATUS_OK)
-        status = session_create(model, &options, &test->session, error);
     if (status != STATUS_OK)
         return status;
     report->kernels = session_kernels(test->session)->name;
@@ -129,6 +128,20 @@ static enum status open_test(const struct model *model, const struct kernels *ke
     if (test->outputs == NULL)
         return error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the self-test");
     return STATUS_OK;
+}
+
+/* The same on a session of its own. */
+static enum status open_test(const struct model *model, const struct kernels *kernels, struct selftest *test,
+                             struct selftest_report *report, struct error *error) {
+    const struct session_options options = {.kernels = kernels};
+    struct session *session;
+    *test = (struct selftest){0};
+    enum status status = session_create(model, &options, &session, error);
+    if (status != STATUS_OK)
+        return status;
+    status = open_test_on(model, session, test, report, error);
+    test->owns_session = true;
+    return status;
 }
 
 uint64_t selftest_digest(const float *outputs, size_t count) {
@@ -223,9 +236,13 @@ enum status selftest_require_passed(const struct selftest_report *report, struct
         report->model, report->digests - report->equal_digests, report->digests, report->kernels);
 }
 
-enum status selftest_at_start(const struct model *model, struct error *error) {
+enum status selftest_at_start(const struct model *model, struct session *session, struct error *error) {
+    struct selftest test;
     struct selftest_report report;
-    enum status status = selftest_run(model, NULL, SELFTEST_START_ITEMS, &report, error);
+    enum status status = open_test_on(model, session, &test, &report, error);
+    if (status == STATUS_OK)
+        status = run_items(&test, SELFTEST_START_ITEMS, &report, error);
+    close_test(&test);
     return status == STATUS_OK ? selftest_require_passed(&report, error) : status;
 }
 

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct session;
+
 #define SELFTEST_MAX_ITEMS 64u
 
 /* How far outputs may be from the float32 reference: |found - expected| / |expected| in the Euclidean norm,
@@ -55,9 +57,10 @@ MUST_CHECK enum status selftest_run(const struct model *model, const struct kern
 /* STATUS_INTERNAL with a message that says what differs, when the self-test did not pass. */
 MUST_CHECK enum status selftest_require_passed(const struct selftest_report *report, struct error *error);
 
-/* The check before a model is served: the SELFTEST_START_ITEMS shortest golden texts.
- * STATUS_INTERNAL when they come out wrong, STATUS_NOT_FOUND when the ember holds none. */
-MUST_CHECK enum status selftest_at_start(const struct model *model, struct error *error);
+/* The check before a model is served, on the session that will serve it: the SELFTEST_START_ITEMS shortest
+ * golden texts. STATUS_INTERNAL when they come out wrong, STATUS_NOT_FOUND when the ember holds none. */
+MUST_CHECK enum status selftest_at_start(const struct model *model, struct session *session,
+                                         struct error *error);
 
 /* Runs every golden text of the model and writes the digests [capacity] of the outputs; *count is how many
  * there are. */
@@ -66,7 +69,6 @@ MUST_CHECK enum status selftest_digests(const struct model *model, uint64_t *dig
 
 /* Runs one item (a pair for a cross-encoder, else passage alone) and writes its outputs, for those who have a
  * session already; used by the bake to make the golden outputs. */
-struct session;
 MUST_CHECK enum status selftest_output(struct session *session, const struct model *model, struct bytes query,
                                        struct bytes passage, float *outputs, struct error *error);
 

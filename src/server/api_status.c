@@ -40,16 +40,23 @@ void page_livez(struct server_state *state, struct reply *reply) {
     answer_status(reply, stuck ? 503 : 200, stuck ? "compute hangs" : "live");
 }
 
+/* What keeps requests from being answered soon, or NULL. */
+static const char *obstacle(const struct server_state *state) {
+    return state->draining ? "draining" : state->loading ? "loading" : NULL;
+}
+
 void page_readyz(struct server_state *state, struct reply *reply) {
-    answer_status(reply, state->draining ? 503 : 200, state->draining ? "draining" : "ready");
+    const char *status = obstacle(state);
+    answer_status(reply, status != NULL ? 503 : 200, status != NULL ? status : "ready");
 }
 
 /* llama.cpp's clients read status, infinity's read unix. */
 void page_health(struct server_state *state, struct reply *reply) {
-    begin(reply, state->draining ? 503 : 200);
+    const char *status = obstacle(state);
+    begin(reply, status != NULL ? 503 : 200);
     struct json_writer writer = json_writer_to(&reply->body);
     json_begin_object(&writer);
-    json_string_member(&writer, "status", state->draining ? "draining" : "ok");
+    json_string_member(&writer, "status", status != NULL ? status : "ok");
     json_unsigned_member(&writer, "unix", (uint64_t)time(NULL));
     json_end_object(&writer);
     finish(reply, &writer);

@@ -6,7 +6,7 @@
 #include "server/state.h"
 
 void page_livez(struct server_state *state, struct reply *reply);  /* 503 only when a worker hangs */
-void page_readyz(struct server_state *state, struct reply *reply); /* 503 while draining */
+void page_readyz(struct server_state *state, struct reply *reply); /* 503 while loading or draining */
 void page_health(struct server_state *state, struct reply *reply); /* as readyz, in the form clients poll */
 /* OpenAPI 3.1: what docs/api.md says, for programs. */
 void page_openapi(struct server_state *state, struct reply *reply);

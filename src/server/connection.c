@@ -10,8 +10,7 @@
 /* Pipelined bytes kept while a request is answered; more stay in the socket. */
 #define MAX_PENDING_BYTES ((size_t)65536)
 /* Pipelined requests answered before other connections get a turn. */
-#define REQUESTS_AT_ONCE  16
-#define TURN_MILLISECONDS 1
+#define REQUESTS_AT_ONCE 16
 
 static void list_remove(struct connection *connection) {
     struct connection_list *list = connection->list;
@@ -73,6 +72,7 @@ void connection_close(struct connection *connection) {
     list_remove(connection);
     uv_close(&connection->socket.handle, free_when_closed);
     uv_close((uv_handle_t *)&connection->timer, free_when_closed);
+    uv_close((uv_handle_t *)&connection->next_turn, free_when_closed);
 }
 
 void connections_close_all(struct server_state *state) {
@@ -100,11 +100,6 @@ static void begin_request(struct connection *connection) {
 
 static void on_deadline(uv_timer_t *timer) {
     struct connection *connection = timer->data;
-    if (connection->phase == PHASE_HEAD && connection->pending.size > 0) { /* its next turn */
-        begin_request(connection);
-        connection_resume(connection);
-        return;
-    }
     uint64_t remaining = connection->phase == PHASE_BODY ? remaining_body_milliseconds(connection) : 0;
     if (remaining > 0) {
         uv_timer_start(timer, on_deadline, remaining, 0);
@@ -168,12 +163,18 @@ static void keep_for_later(struct connection *connection, struct bytes input) {
         stop_reading(connection);
 }
 
-/* The request that begins now, and those behind it, wait until other connections have had their turn. */
-static void give_way(struct connection *connection, struct bytes input) {
+static void on_next_turn(uv_idle_t *handle) {
+    struct connection *connection = handle->data;
+    uv_idle_stop(handle);
+    if (connection->phase != PHASE_WRITING)
+        connection_resume(connection);
+    else if (connection->write_size == 0)
+        connection_write_next(connection);
+}
+
+void connection_give_way(struct connection *connection) {
     stop_reading(connection);
-    keep_for_later(connection, input);
-    if (connection->phase == PHASE_HEAD)
-        uv_timer_start(&connection->timer, on_deadline, TURN_MILLISECONDS, 0);
+    uv_idle_start(&connection->next_turn, on_next_turn);
 }
 
 static void consume(struct connection *connection, struct bytes input) {
@@ -184,7 +185,9 @@ static void consume(struct connection *connection, struct bytes input) {
         if (connection->phase == PHASE_IDLE) {
             begin_request(connection);
             if (++begun > REQUESTS_AT_ONCE) {
-                give_way(connection, input);
+                keep_for_later(connection, input);
+                if (connection->phase != PHASE_CLOSING)
+                    connection_give_way(connection);
                 return;
             }
         }
@@ -207,7 +210,11 @@ static void consume(struct connection *connection, struct bytes input) {
 static void give_buffer(uv_handle_t *handle, size_t suggested_size, uv_buf_t *target) {
     (void)suggested_size;
     const struct connection *connection = handle->data;
-    *target = uv_buf_init(connection->state->read_buffer, sizeof connection->state->read_buffer);
+    struct server_state *state = connection->state;
+    size_t size = sizeof state->read_buffer;
+    if (size > state->turn.read_bytes_left)
+        size = state->turn.read_bytes_left;
+    *target = uv_buf_init(state->read_buffer, (unsigned)size);
 }
 
 /* The client's side is closed. Whoever waits for an answer keeps its side open, so work for it is dropped; a
@@ -223,9 +230,12 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) 
     struct connection *connection = stream->data;
     if (count == UV_EOF) {
         on_peer_finished(connection);
+    } else if (count == UV_ENOBUFS) { /* so libuv says that it was given none */
+        connection_give_way(connection);
     } else if (count < 0) {
         connection_close(connection);
     } else if (count > 0) {
+        connection->state->turn.read_bytes_left -= (size_t)count;
         connection->state->metrics.received_bytes += (uint64_t)count;
         consume(connection, bytes_of(buffer->base, (size_t)count));
     }
@@ -287,12 +297,13 @@ void connection_begin(struct server_state *state, int descriptor, bool is_unix) 
     state->connections_in_phase[PHASE_IDLE]++;
     connection->state = state;
     connection->key_name = "";
-    connection->open_handles = 2;
+    connection->open_handles = 3;
     connection->route = route_count;
     http_request_init(&connection->request, &state->limits);
     uv_timer_init(state->loop, &connection->timer);
+    uv_idle_init(state->loop, &connection->next_turn);
     int failure = open_socket(connection, descriptor, is_unix);
-    connection->socket.handle.data = connection->timer.data = connection;
+    connection->socket.handle.data = connection->timer.data = connection->next_turn.data = connection;
     if (failure != 0)
         close(descriptor); /* the handle has not taken it */
     if (failure == 0)

@@ -24,6 +24,7 @@ struct connection {
         uv_pipe_t local; /* a Unix socket */
     } socket;
     uv_timer_t timer;
+    uv_idle_t next_turn; /* active: goes on in the next turn of the event loop */
     unsigned open_handles;
     enum connection_phase phase;
     uint64_t phase_began; /* clock_nanoseconds(); so are the others */
@@ -47,7 +48,9 @@ struct connection {
     /* Its reply. */
     struct reply reply;
     struct buffer reply_head;
+    size_t reply_sent; /* bytes of head and body that the socket has taken */
     uv_write_t write;
+    size_t write_size; /* bytes that it is to write; 0: it rests */
     uv_shutdown_t shutdown;
     bool keep_alive;
     uint64_t text_count, token_count, truncated_count; /* for the log */
@@ -80,6 +83,9 @@ void connection_reset_request(struct connection *connection);
 void connection_resume(struct connection *connection);
 void connection_close(struct connection *connection);
 
+/* What comes next, to be read or written, waits until other connections have been served. */
+void connection_give_way(struct connection *connection);
+
 /* How a request is answered: called at its head, at its end, when it is malformed, and when it takes too
  * long. */
 void exchange_head(struct connection *connection, bool input_left);
@@ -93,6 +99,8 @@ void exchange_cancel(struct connection *connection);
 
 /* Sends connection->reply; then the next phase. */
 void connection_send_reply(struct connection *connection);
+/* Goes on with it. */
+void connection_write_next(struct connection *connection);
 /* The log line and the metrics of a request that gets no reply (499). */
 void connection_log_abandoned(struct connection *connection);
 

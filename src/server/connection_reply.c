@@ -12,6 +12,7 @@ void connection_reset_request(struct connection *connection) {
     reply_free(&connection->reply);
     memory_claim_release(&connection->claim);
     buffer_free(&connection->reply_head);
+    connection->reply_sent = 0;
     connection->route = route_count;
     connection->request_complete = false;
     connection->reply_decided = false;
@@ -131,6 +132,32 @@ static void finish_reply(struct connection *connection) {
         connection_close(connection);
 }
 
+static size_t reply_size(const struct connection *connection) {
+    bool with_body = !connection->request.head_complete || connection->request.method != METHOD_HEAD;
+    return connection->reply_head.size + (with_body ? connection->reply.body.size : 0);
+}
+
+/* What is to be sent next: the rest of the head, and as much of the body as one turn may send. */
+static void next_pieces(const struct connection *connection, uv_buf_t pieces[2]) {
+    size_t head_size = connection->reply_head.size, sent = connection->reply_sent;
+    size_t of_head = sent < head_size ? head_size - sent : 0;
+    size_t of_body = reply_size(connection) - sent - of_head;
+    size_t body_sent = sent < head_size ? 0 : sent - head_size;
+    if (of_body > TURN_WRITE_BYTES)
+        of_body = TURN_WRITE_BYTES;
+    pieces[0] = uv_buf_init((char *)connection->reply_head.data + head_size - of_head, (unsigned)of_head);
+    pieces[1] = of_body == 0
+                    ? uv_buf_init(NULL, 0)
+                    : uv_buf_init((char *)connection->reply.body.data + body_sent, (unsigned)of_body);
+}
+
+static void count_sent(struct connection *connection, size_t bytes) {
+    size_t head_size = connection->reply_head.size, before = connection->reply_sent;
+    connection->reply_sent += bytes;
+    if (before >= head_size)
+        buffer_give_back(&connection->reply.body, before - head_size, connection->reply_sent - head_size);
+}
+
 static void on_written(uv_write_t *write, int status) {
     struct connection *connection = write->data;
     if (connection->phase == PHASE_CLOSING)
@@ -139,24 +166,31 @@ static void on_written(uv_write_t *write, int status) {
         connection_close(connection);
         return;
     }
+    count_sent(connection, connection->write_size);
+    connection->write_size = 0;
+    if (connection->reply_sent < reply_size(connection)) {
+        connection_give_way(connection);
+        return;
+    }
     finish_reply(connection);
     connection_resume(connection);
 }
 
-static void write_later(struct connection *connection, uv_buf_t pieces[2], size_t written) {
-    const struct limits *limits = &connection->state->limits;
-    size_t total = pieces[0].len + pieces[1].len;
-    for (int i = 0; i < 2; i++) {
-        size_t skipped = written < pieces[i].len ? written : pieces[i].len;
-        pieces[i].base += skipped;
-        pieces[i].len -= skipped;
-        written -= skipped;
-    }
-    connection_enter(connection, PHASE_WRITING,
-                     limits->write_timeout_seconds * 1000 + total * 1000 / limits->min_bytes_per_second);
+void connection_write_next(struct connection *connection) {
+    uv_buf_t pieces[2];
+    next_pieces(connection, pieces);
+    connection->write_size = pieces[0].len + pieces[1].len;
     connection->write.data = connection;
     if (uv_write(&connection->write, &connection->socket.stream, pieces, 2, on_written) != 0)
         connection_close(connection);
+}
+
+static void write_later(struct connection *connection) {
+    const struct limits *limits = &connection->state->limits;
+    size_t rest = reply_size(connection) - connection->reply_sent;
+    connection_enter(connection, PHASE_WRITING,
+                     limits->write_timeout_seconds * 1000 + rest * 1000 / limits->min_bytes_per_second);
+    connection_write_next(connection);
 }
 
 void connection_send_reply(struct connection *connection) {
@@ -172,18 +206,17 @@ void connection_send_reply(struct connection *connection) {
         connection_close(connection);
         return;
     }
-    bool with_body = !connection->request.head_complete || connection->request.method != METHOD_HEAD;
-    uv_buf_t pieces[2] = {
-        uv_buf_init((char *)connection->reply_head.data, (unsigned)connection->reply_head.size),
-        uv_buf_init((char *)reply->body.data, with_body ? (unsigned)reply->body.size : 0),
-    };
+    uv_buf_t pieces[2];
+    next_pieces(connection, pieces);
     int written = uv_try_write(&connection->socket.stream, pieces, 2);
     if (written < 0 && written != UV_EAGAIN) {
         connection_enter(connection, PHASE_WRITING, 0);
         connection_close(connection);
-    } else if (written >= 0 && (size_t)written == pieces[0].len + pieces[1].len) {
-        finish_reply(connection);
-    } else {
-        write_later(connection, pieces, written < 0 ? 0 : (size_t)written);
+        return;
     }
+    count_sent(connection, written > 0 ? (size_t)written : 0);
+    if (connection->reply_sent == reply_size(connection))
+        finish_reply(connection);
+    else
+        write_later(connection);
 }

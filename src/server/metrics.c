@@ -13,6 +13,13 @@ static const char *const duration_names[HISTOGRAM_BOUNDS] = {
 static const uint64_t duration_bounds[HISTOGRAM_BOUNDS] = {
     500000,    1000000,   2500000,    5000000,    10000000,   25000000,    50000000,    100000000,
     250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000, 30000000000, 60000000000};
+/* Finest around the millisecond that a turn of the event loop should not exceed. */
+static const char *const turn_names[HISTOGRAM_BOUNDS] = {
+    "0.00001", "0.000025", "0.00005", "0.0001", "0.00025", "0.0005", "0.00075", "0.001",
+    "0.0015",  "0.002",    "0.003",   "0.005",  "0.01",    "0.05",   "0.25",    "1"};
+static const uint64_t turn_bounds[HISTOGRAM_BOUNDS] = {
+    10000,   25000,   50000,   100000,  250000,   500000,   750000,    1000000,
+    1500000, 2000000, 3000000, 5000000, 10000000, 50000000, 250000000, 1000000000};
 static const char *const size_names[HISTOGRAM_BOUNDS] = {"1",     "2",     "5",     "10",    "20",   "50",
                                                          "100",   "200",   "500",   "1000",  "2000", "5000",
                                                          "10000", "20000", "50000", "100000"};
@@ -63,6 +70,10 @@ static void add(struct histogram *histogram, const uint64_t bounds[HISTOGRAM_BOU
 
 void histogram_add(struct histogram *histogram, uint64_t nanoseconds) {
     add(histogram, duration_bounds, nanoseconds);
+}
+
+void histogram_add_turn(struct histogram *histogram, uint64_t nanoseconds) {
+    add(histogram, turn_bounds, nanoseconds);
 }
 
 void histogram_add_size(struct histogram *histogram, uint64_t size) {
@@ -116,12 +127,15 @@ static enum status write_requests(const struct metrics *metrics, struct buffer *
 
 enum unit {
     NANOSECONDS,
+    TURN_NANOSECONDS,
     ONE,
     SLICE_TOKENS,
 };
 
-static const char *const *const bound_names_of[] = {
-    [NANOSECONDS] = duration_names, [ONE] = size_names, [SLICE_TOKENS] = slice_names};
+static const char *const *const bound_names_of[] = {[NANOSECONDS] = duration_names,
+                                                    [TURN_NANOSECONDS] = turn_names,
+                                                    [ONE] = size_names,
+                                                    [SLICE_TOKENS] = slice_names};
 
 static bool has_values(const struct histogram *histogram) {
     uint64_t any = 0;
@@ -147,7 +161,7 @@ static enum status write_histogram(const struct histogram *histogram, enum unit 
     size_t length = strlen(labels);
     if (length > 0)
         snprintf(alone, sizeof alone, "{%.*s}", (int)length - 1, labels);
-    double scale = unit == NANOSECONDS ? 1e-9 : 1;
+    double scale = unit == NANOSECONDS || unit == TURN_NANOSECONDS ? 1e-9 : 1;
     return buffer_append_format(text, NULL, "%s_sum%s %.17g\n%s_count%s %" PRIu64 "\n", name, alone,
                                 (double)histogram->sum * scale, name, alone, count);
 }
@@ -184,6 +198,8 @@ static enum status write_histograms(const struct metrics *metrics, struct buffer
          "Tokens of a slice, the batch that a compute worker runs at once."},
         {&metrics->slices.requests, ONE, "rescoldo_slice_requests", "Requests that share a slice."},
         {&metrics->slices.duration, NANOSECONDS, "rescoldo_slice_seconds", "Forward pass of a slice."},
+        {&metrics->turns, TURN_NANOSECONDS, "rescoldo_io_turn_seconds",
+         "Processor time of one turn of the I/O thread's event loop."},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof histograms / sizeof histograms[0] && status == STATUS_OK; i++) {

@@ -37,6 +37,7 @@ struct metrics {
     struct histogram queue, tokenize, compute;
     struct histogram request_texts, request_tokens; /* of sizes */
     struct slice_histograms slices;                 /* as the scheduler has told last */
+    struct histogram turns;                         /* of the event loop (turn.h) */
     uint64_t parse_errors[PARSE_ERROR_KINDS];
     uint64_t unauthorized;
     uint64_t shed[SHED_REASONS];
@@ -47,8 +48,10 @@ struct metrics {
     uint64_t received_bytes, sent_bytes;
 };
 
-/* A histogram is of durations, of sizes from 1 to 100000, or of the tokens of slices. */
+/* A histogram is of durations, of turns of the event loop, of sizes from 1 to 100000, or of the tokens of
+ * slices. */
 void histogram_add(struct histogram *histogram, uint64_t nanoseconds);
+void histogram_add_turn(struct histogram *histogram, uint64_t nanoseconds);
 void histogram_add_size(struct histogram *histogram, uint64_t size);
 void histogram_add_slice_tokens(struct histogram *histogram, uint64_t tokens);
 

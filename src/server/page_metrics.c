@@ -23,7 +23,8 @@ static enum status write_values(const struct server_state *state, const struct s
                                 struct buffer *text) {
     struct process_statistics statistics = process_statistics_read(state->statistics_descriptor);
     const struct value values[] = {
-        {"rescoldo_ready", "gauge", "1 when requests are taken, 0 while draining.", state->draining ? 0 : 1},
+        {"rescoldo_ready", "gauge", "1 when requests are answered, 0 while loading or draining.",
+         state->loading || state->draining ? 0 : 1},
         {"rescoldo_queue_requests", "gauge", "Requests that wait for compute.",
          (double)load->queued_requests},
         {"rescoldo_queue_tokens", "gauge", "Tokens to be computed, estimated where not yet known.",

@@ -62,7 +62,7 @@ const struct sandbox_call sandbox_calls[] = {
     CALL(exit_group, "ends the process"),
 
     /* Time. */
-    CALL(clock_gettime, "deadlines, metrics and the log, where the kernel gives no faster way"),
+    CALL(clock_gettime, "the processor time of the I/O thread; all others where the kernel gives no faster way"),
     CALL(clock_getres, "libuv chooses its clock"),
     CALL(clock_nanosleep, "waits for a moment"),
     CALL(restart_syscall, "the kernel goes on with a wait that a signal interrupted"),

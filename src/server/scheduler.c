@@ -13,10 +13,10 @@
 #define STUCK_AFTER_NANOSECONDS ((uint64_t)60 * 1000000000)
 #define STUCK_TIMES             10
 #define MAX_NICENESS            19
-#define WARM_UP_TOKENS          32u
-#define WARM_UP_TEXTS           4u
 /* Tokens are prepared for so many slices of each worker. */
 #define SLICES_AHEAD 2u
+/* To a client that is refused while nobody knows yet how long a token takes. */
+#define RETRY_WHILE_LOADING_MILLISECONDS 1000
 
 /* --- the I/O thread's side --- */
 
@@ -49,8 +49,19 @@ uint64_t scheduler_retry_milliseconds(struct scheduler *scheduler, const struct 
     struct backlog backlog = backlog_of(scheduler);
     struct demand demand = demand_of(scheduler, request);
     uint64_t milliseconds = admission_promise(&scheduler->admission, &backlog, &demand, shortage);
+    if (scheduler->loading != LOADING_DONE && milliseconds < RETRY_WHILE_LOADING_MILLISECONDS)
+        milliseconds = RETRY_WHILE_LOADING_MILLISECONDS;
     pthread_mutex_unlock(&scheduler->mutex);
     return milliseconds;
+}
+
+enum loading scheduler_loading(struct scheduler *scheduler, struct error *error) {
+    pthread_mutex_lock(&scheduler->mutex);
+    enum loading loading = scheduler->loading;
+    if (loading == LOADING_FAILED)
+        *error = scheduler->loading_error;
+    pthread_mutex_unlock(&scheduler->mutex);
+    return loading;
 }
 
 void scheduler_submit(struct scheduler *scheduler, struct job *job) {
@@ -122,34 +133,6 @@ void scheduler_report_start(struct scheduler *scheduler) {
 
 /* --- start and end --- */
 
-/* The first slice, so that the first prediction rests on something. It is short, since a start waits for it;
- * the self-test before it has brought the weights into memory. */
-static enum status warm_up(struct scheduler *scheduler, size_t number, struct error *error) {
-    struct session *session = scheduler->options.sessions->sessions[number];
-    const struct model *model = scheduler->options.service->all[number].model;
-    static const char text[] = "the first slice of all, to see how long one takes ";
-    char query[sizeof text * WARM_UP_TEXTS];
-    struct passage_score score;
-    struct call_usage usage;
-    query[0] = '\0';
-    for (size_t i = 0; i < WARM_UP_TEXTS; i++)
-        strcat(query, text);
-    uint32_t length = model->max_length < WARM_UP_TOKENS ? model->max_length : WARM_UP_TOKENS;
-    const struct call_options options = {.max_length = length};
-    struct bytes passage = bytes_of_string(query);
-    enum status status = session_rerank(session, passage, &passage, 1, &options, &score, &usage, error);
-    if (status == STATUS_OK)
-        forecast_begin(&scheduler->forecast, number, usage.tokens, usage.compute_nanoseconds);
-    return status;
-}
-
-static enum status warm_up_all(struct scheduler *scheduler, struct error *error) {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < scheduler->options.service->count; i++)
-        status = warm_up(scheduler, i, error);
-    return status;
-}
-
 static enum status create_sessions(struct scheduler *scheduler, struct error *error) {
     const struct session_set *first = scheduler->options.sessions;
     for (size_t i = 0; i < scheduler->worker_count; i++) {
@@ -219,8 +202,6 @@ enum status scheduler_start(const struct scheduler_options *options, struct sche
     for (size_t i = 0; i < PREPARERS; i++)
         pthread_cond_init(&scheduler->preparers[i].changed, NULL);
     enum status status = create_sessions(scheduler, error);
-    if (status == STATUS_OK)
-        status = warm_up_all(scheduler, error);
     if (status == STATUS_OK)
         status = start_threads(scheduler, error);
     if (status != STATUS_OK) {

@@ -38,13 +38,23 @@ struct scheduler_options {
     const struct model_list *models;    /* of all services, in their order */
     const struct session_set *sessions; /* of the first worker alone; must outlive the scheduler */
     size_t workers;                     /* at least one */
-    void (*wake)(void *argument);       /* called by any thread when a job is finished */
+    void (*wake)(void *argument); /* called by any thread when a job is finished or the models are loaded */
     void *wake_argument;
 };
 
-/* Returns when all threads run and the first slice, of no request, has been measured. */
+/* Returns when all threads run. Jobs are taken from then on; the first worker loads the models before any is
+ * computed (model_start.h). */
 MUST_CHECK enum status scheduler_start(const struct scheduler_options *options, struct scheduler **scheduler,
                                        struct error *error);
+
+enum loading {
+    LOADING_NOW,
+    LOADING_DONE,
+    LOADING_FAILED, /* for good: nothing will be computed */
+};
+
+/* error is set when it is LOADING_FAILED. */
+enum loading scheduler_loading(struct scheduler *scheduler, struct error *error);
 
 /* A request that has not been read. */
 struct expected_request {

@@ -43,6 +43,8 @@ struct scheduler {
     struct preparer preparers[PREPARERS];
     struct worker *workers; /* [worker_count] */
     size_t worker_count, threads_created, threads_started;
+    enum loading loading;
+    struct error loading_error;
     bool stopping;
 };
 

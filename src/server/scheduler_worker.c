@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "server/model_start.h"
 #include "server/scheduler_internal.h"
 
 #define COMPUTE_NICENESS 10
@@ -66,6 +67,23 @@ static void wake_preparers_of(struct scheduler *scheduler, const struct slice *s
     }
 }
 
+/* With the mutex held, which is released meanwhile. */
+static void load_models(struct scheduler *scheduler, const struct worker *worker) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < scheduler->options.models->count && status == STATUS_OK; i++) {
+        struct first_slice first;
+        pthread_mutex_unlock(&scheduler->mutex);
+        status = model_start(scheduler->options.models->models[i], worker->slice.sessions->sessions[i],
+                             &first, &scheduler->loading_error);
+        pthread_mutex_lock(&scheduler->mutex);
+        if (status == STATUS_OK)
+            forecast_begin(&scheduler->forecast, i, first.tokens, first.nanoseconds);
+    }
+    scheduler->loading = status == STATUS_OK ? LOADING_DONE : LOADING_FAILED;
+    pthread_cond_broadcast(&scheduler->compute_changed);
+    scheduler->options.wake(scheduler->options.wake_argument);
+}
+
 void *scheduler_run_worker(void *argument) {
     struct worker *worker = argument;
     struct scheduler *scheduler = worker->scheduler;
@@ -73,9 +91,12 @@ void *scheduler_run_worker(void *argument) {
     scheduler_lower_priority(COMPUTE_NICENESS);
     pthread_mutex_lock(&scheduler->mutex);
     scheduler_report_start(scheduler);
+    if (worker == scheduler->workers)
+        load_models(scheduler, worker);
     while (!scheduler_is_over(scheduler)) {
         drop_late_jobs(scheduler);
-        slice_fill(&worker->slice, &scheduler->order, &scheduler->jobs, &scheduler->forecast);
+        if (scheduler->loading == LOADING_DONE)
+            slice_fill(&worker->slice, &scheduler->order, &scheduler->jobs, &scheduler->forecast);
         if (worker->slice.share_count == 0) {
             since = 0;
             if (!scheduler_is_over(scheduler))

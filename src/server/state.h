@@ -12,6 +12,7 @@
 #include "server/router.h"
 #include "server/sandbox.h"
 #include "server/scheduler.h"
+#include "server/turn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,11 +50,13 @@ struct server_state {
     const struct api_keys *api_keys;      /* NULL: none are asked for */
     bool open_routes[METRICS_MAX_ROUTES]; /* which are answered without a key */
     uv_loop_t *loop;
+    struct turn turn;
 
     struct connection_list idle, busy;
     uint64_t connection_count;
     uint64_t connections_in_phase[CONNECTION_PHASES];
     uint64_t body_bytes; /* of requests being read, queued or computed */
+    bool loading;        /* no model answers yet */
     bool draining;
     uint64_t started_at; /* clock_nanoseconds() */
     double started_unix_seconds;

@@ -160,8 +160,9 @@ def test_bake_refuses_models_it_cannot_keep_apart(refuse, embedder_directory, tm
     assert "at most 8 models" in refuse("bake", *same, *["--model", embedder_directory] * 7, status=2)
 
 
-def test_serve_refuses_a_model_that_computes_wrong(refuse, run, embedder, tmp_path):
-    """The digest of the shortest golden text is altered, as if this processor had computed something else."""
+def test_serve_ends_with_a_model_that_computes_wrong(run, embedder, tmp_path):
+    """The digest of the shortest golden text is altered, as if this processor had computed something else. The server
+    finds out while it listens already (docs/operations.md): its log, then what ended it."""
     (inspected,) = json_lines(run("inspect", embedder).stdout)
     items = inspected["metadata"]["models"][0]["golden"]["items"]
     bits = min(items, key=lambda item: len(item["text"].encode()))["bits"].encode()
@@ -169,8 +170,11 @@ def test_serve_refuses_a_model_that_computes_wrong(refuse, run, embedder, tmp_pa
     assert content.count(bits) == 1
     altered = tmp_path / "altered.ember"
     altered.write_bytes(content.replace(bits, bits[::-1]))
-    message = refuse("serve", "--model", altered, "--listen", "127.0.0.1:0")
-    assert "computes wrong here" in message and "1 of 1 golden texts are not, to the bit" in message
+    result = run("serve", "--model", altered, "--listen", "127.0.0.1:0", status=1)
+    *log, message = result.stderr.decode().splitlines()
+    assert json.loads(log[0])["event"] == "start" and '"ready"' not in result.stderr.decode()
+    assert message.startswith("rescoldo serve: small-embedder computes wrong here")
+    assert "1 of 1 golden texts are not, to the bit" in message
 
 
 def test_prompts_are_read_before_texts(run, refuse, embedder, embedder_directory, cross_encoder_directory, tmp_path):

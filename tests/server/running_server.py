@@ -32,8 +32,9 @@ def refused(server, path: str, status: int, **body):
 
 class RunningServer:
     def __init__(
-        self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None, wrapper=(), **process_options
-    ):
+        self, rescoldo, ember, *arguments, listen=("127.0.0.1:0",), environment=None, wrapper=(), wait_ready=True,
+        **process_options
+    ):  # fmt: skip
         flags = [flag for address in listen for flag in ("--listen", address)]
         self.process = subprocess.Popen(
             [*wrapper, rescoldo, "serve", "--model", str(ember), *flags, *arguments],
@@ -47,6 +48,8 @@ class RunningServer:
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         self.start_line = self.wait_for_event("start", WAIT_SECONDS)
+        if wait_ready:
+            self.wait_for_event("ready", WAIT_SECONDS)
         self.address = self.start_line["addresses"][0]
         if self.address.startswith("unix:"):
             return

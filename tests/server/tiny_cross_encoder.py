@@ -75,9 +75,12 @@ def write_tiny_cross_encoder(
     return directory
 
 
-def bake_tiny_cross_encoder(rescoldo: str, parent: pathlib.Path, tokenizer_of: pathlib.Path, **shape: int) -> pathlib.Path:
+def bake_tiny_cross_encoder(
+    rescoldo: str, parent: pathlib.Path, tokenizer_of: pathlib.Path, precision: str = "int8", **shape: int
+) -> pathlib.Path:
     """Its ember; the directory is beside it, under the same name without a suffix."""
     directory = write_tiny_cross_encoder(parent, tokenizer_of, **shape)
     ember = directory.with_suffix(".ember")
-    subprocess.run([rescoldo, "bake", "--model", directory, "--output", ember], check=True, capture_output=True)
+    command = [rescoldo, "bake", "--model", directory, "--output", ember, "--precision", precision]
+    subprocess.run(command, check=True, capture_output=True)
     return ember
