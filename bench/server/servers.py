@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -66,6 +67,16 @@ class Server:
             for process in self.tree()
             for thread in pathlib.Path(f"/proc/{process}/task").iterdir()
         )
+
+    def turns(self) -> dict[float, float]:
+        """Turns of our event loop so far, by the upper bounds in seconds of what they took."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        buckets = re.findall(r'rescoldo_io_turn_seconds_bucket{le="([^"]+)"} (\d+)', text)
+        counts = [int(count) for _, count in buckets]
+        return {float(bound): count - before for (bound, _), count, before in zip(buckets, counts, [0, *counts], strict=False)}
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
