@@ -23,36 +23,55 @@
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(activations), "x"(weights))
 #endif
 
-#define CHUNK_INPUTS    1536u
-#define PREPARED_STRIDE 0u
-
-struct prepared {
-    uint8_t nothing;
-};
-
-KERNEL_INLINE const uint8_t *prepare(size_t rows, const uint8_t *activations, size_t stride, size_t inputs,
-                                     struct prepared *memory) {
-    (void)rows, (void)stride, (void)inputs, (void)memory;
-    return activations;
-}
-
-struct factor {
-    __m256i inputs;
-};
-
-KERNEL_INLINE struct factor factor_of(const uint8_t *inputs, const uint8_t *prepared) {
-    (void)prepared;
-    int32_t four;
-    memcpy(&four, inputs, sizeof four);
-    return (struct factor){_mm256_set1_epi32(four)};
-}
-
-KERNEL_INLINE __m256i dot(__m256i sums, struct factor factor, __m256i weights) {
-    DOT(sums, factor.inputs, weights);
-    return sums;
-}
-
 #include "kernels/dot_tile_ymm.h"
+
+#define TILE_COLUMNS 16 /* half a panel */
+
+KERNEL_INLINE void tile_of(size_t rows, TILE_PARAMETERS) {
+    __m256i left[DOT_ROWS], right[DOT_ROWS];
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        left[r] = load_integers(starts + r * starts_stride);
+        right[r] = load_integers(starts + r * starts_stride + 8);
+    }
+    const int8_t *end = weights + inputs * KERNEL_PANEL_COLUMNS;
+    do {
+        __m256i weights_left = load_integers(weights);
+        __m256i weights_right = load_integers(weights + 32);
+        KERNEL_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, activations + r * stride, sizeof four);
+            __m256i broadcast = _mm256_set1_epi32(four);
+            DOT(left[r], broadcast, weights_left);
+            DOT(right[r], broadcast, weights_right);
+        }
+        activations += 4;
+        weights += 4 * KERNEL_PANEL_COLUMNS;
+    } while (weights != end);
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        store_integers(out + r * out_stride, left[r]);
+        store_integers(out + r * out_stride + 8, right[r]);
+    }
+}
+
+DEFINE_TILE(1)
+DEFINE_TILE(2)
+DEFINE_TILE(3)
+DEFINE_TILE(4)
+DEFINE_TILE(5)
+DEFINE_TILE(6)
+
+static void (*const tiles[DOT_ROWS])(TILE_PARAMETERS) = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
+
+KERNEL_INLINE void dot_tile(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
+                            size_t inputs, const int32_t *column_sums, enum tile_start start, size_t panels,
+                            int32_t *out, size_t out_stride) {
+    const struct tile_kind kind = {tiles, DOT_ROWS, TILE_COLUMNS};
+    const struct input_range all = {0, inputs, inputs};
+    run_tiles(&kind, rows, activations, stride, panel, all, column_sums, start, panels, out, out_stride);
+}
 
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {
     __m256i sums[12];
