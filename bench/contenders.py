@@ -66,10 +66,12 @@ class Process:
 class Peer:
     """A worker process (worker.py)."""
 
+    command: tuple = (sys.executable, REPOSITORY / "bench" / "worker.py")
+    environment: dict | None = None
+
     def __init__(self, name: str, library: str, kind: str, models: pathlib.Path, processor: int, form: str = ""):
         self.name = name
-        worker = REPOSITORY / "bench" / "worker.py"
-        self.process = Process([sys.executable, worker, library, kind, models, form], processor)
+        self.process = Process([*self.command, library, kind, models, form], processor, self.environment)
         self.process.read()
 
     def _ask(self, operation: str, **arguments) -> dict:
@@ -101,8 +103,17 @@ class Peer:
         self.process.close()
 
 
+class RescoldoPackage(Peer):
+    """The Python package, timed as the peers are: inside its process."""
+
+    def __init__(self, python: pathlib.Path, ember: pathlib.Path, models: pathlib.Path, processor: int, isa: str = ""):
+        self.command = (python, REPOSITORY / "bench" / "python" / "package_worker.py")
+        self.environment = {"RESCOLDO_DISABLE_ISA": isa}
+        super().__init__("rescoldo", "rescoldo.Embedder", "embedder", models, processor, str(ember))
+
+
 class Rescoldo:
-    """Lists and texts through one lasting process, JSON in and out counted; equal lengths through `rescoldo bench`."""
+    """Lists through one lasting process, JSON in and out counted; equal lengths through `rescoldo bench`."""
 
     name = "rescoldo"
 
@@ -156,9 +167,6 @@ class Rescoldo:
 
     def embeddings(self, texts: list[str]) -> list[list[float]]:
         return [json.loads(reply)["embedding"] for reply in self._embed(texts)]
-
-    def texts(self, texts: list[str]) -> Sample:
-        return self._timed(lambda: self._embed(texts))
 
     def peak_memory(self) -> int:
         return self.lists.peak_memory()

@@ -9,6 +9,7 @@ import sys
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build" / "bench"
+ENVIRONMENTS = BUILD / "python"
 
 
 def install(requirements: pathlib.Path, directory: pathlib.Path) -> pathlib.Path:
@@ -23,6 +24,35 @@ def install(requirements: pathlib.Path, directory: pathlib.Path) -> pathlib.Path
         )
         stamp.write_text(requirements.read_text())
     return python
+
+
+def wheel(directory: pathlib.Path) -> pathlib.Path:
+    """The Python package that `make wheel` has made."""
+    wheels = list(directory.resolve().glob("*.whl"))
+    if len(wheels) != 1:
+        raise SystemExit(f"bench: {directory} has {len(wheels)} wheels, expected one; `make wheel` makes it")
+    return wheels[0]
+
+
+def pinned_requirement(package: str) -> str:
+    lines = (REPOSITORY / "bench" / "requirements.txt").read_text().splitlines()
+    return next(line for line in lines if line.startswith(f"{package}=="))
+
+
+def install_packages(name: str, *requirements: str | pathlib.Path) -> pathlib.Path:
+    """The Python of an environment with these packages alone; made anew for our wheel, which may have changed."""
+    directory = ENVIRONMENTS / name
+    stamp = directory / "requirements"
+    wanted = "\n".join(map(str, requirements))
+    if name.startswith("rescoldo") or not stamp.exists() or stamp.read_text() != wanted:
+        print(f"bench: installing {wanted} into {directory}", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", directory], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "--python", directory / "bin" / "python", "install", "--quiet",
+             "--disable-pip-version-check", *requirements], check=True,
+        )
+        stamp.write_text(wanted)
+    return directory / "bin" / "python"
 
 
 def enter() -> None:

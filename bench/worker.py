@@ -1,18 +1,11 @@
-"""One peer in a process of its own, driven by JSON lines: worker.py PEER MODELS [FORM].
-
-A request {"operation": ..., ...} is answered by one line with wall and processor seconds, measured here around what a
-user of the peer's library would call: tokenize, run, and the scores or vectors as NumPy. Reading the request and writing
-the reply are not counted.
-"""
+"""The peers, each in a process of its own (worker_process.py): worker.py PEER KIND MODELS FORM."""
 
 from __future__ import annotations
 
-import json
 import pathlib
-import sys
-import time
 
 import numpy as np
+import worker_process
 
 BATCH = 8  # of the length-sorted batches
 
@@ -108,7 +101,7 @@ class OpenVino(Peer):
         return self.model(inputs)[0]
 
 
-class FlashRank:
+class FlashRank(worker_process.FlashRankCalls):
     def __init__(self, kind: str, models: pathlib.Path, form: str):
         import flashrank
 
@@ -117,15 +110,6 @@ class FlashRank:
         # FlashRank cannot be told; its session is the same file's with one thread.
         path = models / "flashrank" / "ms-marco-MiniLM-L-12-v2" / "flashrank-MiniLM-L-12-v2_Q.onnx"
         self.ranker.session = onnx_runtime_session(path)
-
-    def rerank(self, query: str, passages: list[str]) -> np.ndarray:
-        request = self.module.RerankRequest(
-            query=query, passages=[{"id": index, "text": text} for index, text in enumerate(passages)]
-        )
-        scores = np.empty(len(passages))
-        for passage in self.ranker.rerank(request):
-            scores[passage["id"]] = passage["score"]
-        return scores
 
 
 class FastEmbed:
@@ -143,37 +127,5 @@ class FastEmbed:
 PEERS = {"onnxruntime": OnnxRuntime, "openvino": OpenVino, "flashrank": FlashRank, "fastembed": FastEmbed}
 
 
-def peak_memory() -> int:
-    """Bytes, of this process's whole life."""
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return 1024 * int(line.split()[1])
-    return 0
-
-
-def answer(peer, request: dict) -> dict:
-    operation = request.pop("operation")
-    if operation == "memory":
-        return {"bytes": peak_memory()}
-    want_results = request.pop("results", False)
-    wall, processor = time.perf_counter(), time.process_time()
-    results = getattr(peer, operation)(**request)
-    reply = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
-    if want_results:
-        reply["results"] = results.astype(np.float64).tolist()
-    return reply
-
-
-def main() -> None:
-    name, kind, models, form = sys.argv[1:5]
-    # Libraries print to standard output; the replies have it to themselves.
-    replies = sys.stdout
-    sys.stdout = sys.stderr
-    peer = PEERS[name](kind, pathlib.Path(models), form)
-    print(json.dumps({"ready": True}), file=replies, flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(peer, json.loads(line))), file=replies, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    worker_process.run(PEERS)

@@ -1,17 +1,15 @@
-"""bench/worker.py with the Python package rescoldo as two more peers: package_worker.py PEER KIND MODELS EMBER."""
+"""The Python package rescoldo as two peers more (bench/worker_process.py): package_worker.py PEER KIND MODELS EMBER."""
 
 from __future__ import annotations
 
 import pathlib
 import sys
 
-import numpy as np
-
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import worker  # noqa: E402
+import worker_process  # noqa: E402
 
 
-class RescoldoFlashRank:
+class RescoldoFlashRank(worker_process.FlashRankCalls):
     """The drop-in, over the ember that it baked itself from FlashRank's folder."""
 
     def __init__(self, kind: str, models: pathlib.Path, embers: str):
@@ -22,8 +20,6 @@ class RescoldoFlashRank:
             "ms-marco-MiniLM-L-12-v2", cache_dir=models / "flashrank", threads=1, ember_dir=embers
         )
 
-    rerank = worker.FlashRank.rerank
-
 
 class RescoldoEmbedder:
     def __init__(self, kind: str, models: pathlib.Path, ember: str):
@@ -31,11 +27,9 @@ class RescoldoEmbedder:
 
         self.model = rescoldo.Embedder(ember)
 
-    def texts(self, texts: list[str]) -> np.ndarray:
+    def texts(self, texts: list[str]):
         return self.model.encode(texts)
 
 
-worker.PEERS.update({"rescoldo.flashrank": RescoldoFlashRank, "rescoldo.Embedder": RescoldoEmbedder})
-
 if __name__ == "__main__":
-    worker.main()
+    worker_process.run({"rescoldo.flashrank": RescoldoFlashRank, "rescoldo.Embedder": RescoldoEmbedder})
