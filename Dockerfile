@@ -19,12 +19,12 @@ COPY models/ models/
 ARG MODEL=ms-marco-MiniLM-L-12-v2
 ARG HF_ENDPOINT=
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked models/collect "${MODEL}" sources
+ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
+ARG PRECISION=int8
 COPY Makefile ./
 COPY scripts/ scripts/
 COPY include/ include/
 COPY src/ src/
-ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
-ARG PRECISION=int8
 RUN --mount=type=cache,target=/root/.cache --mount=type=tmpfs,target=/rescoldo/build \
     make -j"$(nproc)" release \
     && make -j"$(nproc)" ARCH="${TARGETARCH}" DESTDIR=/image PREFIX= install-program \

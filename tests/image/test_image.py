@@ -243,6 +243,30 @@ def test_a_source_edit_rebuilds_neither_packages_nor_model(podman: Podman, conte
     assert edited.image == built.image, "a comment changes no byte of the image"
 
 
+def build_edited(podman: Podman, context: pathlib.Path, name: str, before: bytes, after: bytes) -> Built:
+    source = context / name
+    original = source.read_bytes()
+    assert original.count(before) == 1
+    source.write_bytes(original.replace(before, after))
+    try:
+        return podman.build(context, "localhost/edited", *ARGUMENTS)
+    finally:
+        source.write_bytes(original)
+
+
+def test_an_edit_of_the_engine_keeps_the_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
+    edited = build_edited(podman, context, "src/kernels/avx512vnni.c", b"PREFETCH_DISTANCE 8192", b"PREFETCH_DISTANCE 8128")
+    measured("engine_edit_seconds", edited.seconds, f"build after the edit of a kernel: {edited.seconds:.1f} s")
+    assert steps_run_again(edited.log)[0] == "COPY src/ src/" and not baked(edited)
+    assert edited.image != built.image
+
+
+def test_an_engine_that_computes_something_else_bakes_again(podman: Podman, context: pathlib.Path, built: Built) -> None:
+    """Though nobody has raised KERNELS_ARITHMETIC: what is kept holds the bits that it computed when it was baked."""
+    edited = build_edited(podman, context, "src/kernels/epilogue_template.h", b"0.50134254f", b"0.50134f")
+    assert "computes something else now; it is baked again" in edited.log and baked(edited)
+
+
 def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Path, tmp_path: pathlib.Path, built: Built) -> None:
     """Another directory, other file times, once with everything compiled and baked and once from the caches of both.
     podman takes no layer from an image of another form."""
