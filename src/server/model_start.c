@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#define FIRST_TOKENS 32u
-#define FIRST_TEXTS  4u
+#define FIRST_TOKENS 12u
+#define FIRST_TEXTS  2u
 
 /* Short, since requests may be waiting for it. */
 static enum status run_first_slice(const struct model *model, struct session *session,
