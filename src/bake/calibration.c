@@ -194,9 +194,8 @@ enum status calibration_run(const struct model *model, const struct bake_progres
     run_shards(&all);
     enum status status = STATUS_OK;
     for (size_t s = 0; s < SHARDS && status == STATUS_OK; s++) {
-        status = shards[s].status;
-        if (status != STATUS_OK)
-            *error = shards[s].error;
+        if (shards[s].status != STATUS_OK)
+            status = error_pass_on(error, &shards[s].error);
     }
     *calibration = shards[0].calibration;
     for (size_t s = 1; s < SHARDS; s++) {

@@ -107,7 +107,7 @@ static void on_loaded(struct server *server) {
 
 /* A server whose models compute wrong has nothing to say: whoever waits for an answer is hung up on. */
 static void on_loading_failed(struct server *server) {
-    server->status = server->error.status;
+    server->loading_failed = true;
     server->state.draining = true;
     listeners_close(&server->listeners);
     server->listening = false;
@@ -202,9 +202,8 @@ enum status server_run(const struct server_options *options, enum server_end *en
     enum status status = server_start(server, error);
     if (status == STATUS_OK) {
         uv_run(&server->loop, UV_RUN_DEFAULT);
-        status = server->status;
-        if (status != STATUS_OK)
-            *error = server->error;
+        if (server->loading_failed)
+            status = error_pass_on(error, &server->error);
         *end = server->end;
         *last_signal = server->last_signal;
     } else {

@@ -26,8 +26,8 @@ struct server {
     bool handles_open, listening, ended, fewer_connections;
     enum server_end end;
     int last_signal;
-    enum status status; /* that loading the models failed, with its error */
-    struct error error;
+    bool loading_failed;
+    struct error error; /* then */
 };
 
 /* Opens all that the server will ever open, seals it, starts its threads and says so in the log. The models
