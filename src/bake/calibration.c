@@ -1,12 +1,9 @@
 #include "bake/calibration.h"
 
 #include "bake/calibration_texts.h"
-#include "base/cpu_limit.h"
 #include "engine/batch.h"
 
 #include <float.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 static enum status allocate_ranges(struct column_ranges *ranges, uint32_t columns, struct error *error) {
@@ -106,28 +103,17 @@ static enum status run_text(const struct model *model, struct encoder *encoder,
     return status;
 }
 
-/* The texts are shared among a fixed number of shards, each with ranges of its own that are merged in order,
- * so that the calibration does not depend on how many threads there are. */
-#define SHARDS 4
-
-struct shard {
-    const struct model *model;
-    const struct bake_progress *progress;
-    size_t number;
-    struct calibration calibration;
-    enum status status;
-    struct error error;
-};
-
-static enum status run_texts(struct shard *shard, struct encoder *encoder, struct error *error) {
+static enum status run_texts(const struct model *model, const struct bake_progress *progress,
+                             struct encoder *encoder, struct error *error) {
     struct tokens query = {0}, passage = {0};
-    float *outputs = calloc(shard->model->shape.hidden_size, sizeof *outputs);
+    float *outputs = calloc(model->shape.hidden_size, sizeof *outputs);
     enum status status =
         outputs != NULL ? STATUS_OK : error_set(error, STATUS_OUT_OF_MEMORY, "no memory for the calibration");
-    for (size_t i = shard->number; status == STATUS_OK && i < CALIBRATION_TEXT_COUNT; i += SHARDS) {
-        status = progress_check(shard->progress, error);
+    for (size_t i = 0; status == STATUS_OK && i < CALIBRATION_TEXT_COUNT; i++) {
+        progress_report(progress, "measuring activations", i, CALIBRATION_TEXT_COUNT);
+        status = progress_check(progress, error);
         if (status == STATUS_OK)
-            status = run_text(shard->model, encoder, &calibration_texts[i], &query, &passage, outputs, error);
+            status = run_text(model, encoder, &calibration_texts[i], &query, &passage, outputs, error);
     }
     tokens_free(&query);
     tokens_free(&passage);
@@ -135,73 +121,17 @@ static enum status run_texts(struct shard *shard, struct encoder *encoder, struc
     return status;
 }
 
-static enum status run_shard(struct shard *shard, struct error *error) {
-    struct encoder *encoder;
-    enum status status = allocate(&shard->calibration, &shard->model->shape, error);
-    if (status == STATUS_OK)
-        status = encoder_create(shard->model, kernels_select(), shard->model->max_length, &encoder, error);
-    if (status != STATUS_OK)
-        return status;
-    encoder_observe(encoder, &(struct encoder_observer){take_in, &shard->calibration});
-    status = run_texts(shard, encoder, error);
-    encoder_destroy(encoder);
-    return status;
-}
-
-struct shards {
-    struct shard shards[SHARDS];
-    atomic_size_t next;
-};
-
-static void *run_next_shards(void *argument) {
-    struct shards *all = argument;
-    for (size_t s; (s = atomic_fetch_add(&all->next, 1)) < SHARDS;)
-        all->shards[s].status = run_shard(&all->shards[s], &all->shards[s].error);
-    return NULL;
-}
-
-/* On this thread, and on others where there are processors for them. */
-static void run_shards(struct shards *all) {
-    pthread_t threads[SHARDS];
-    size_t count = 0, most = cpu_limit() < SHARDS ? cpu_limit() : SHARDS;
-    while (count + 1 < most && pthread_create(&threads[count], NULL, run_next_shards, all) == 0)
-        count++;
-    (void)run_next_shards(all);
-    while (count > 0)
-        pthread_join(threads[--count], NULL);
-}
-
-/* The mean of both: Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm". */
-static void merge_ranges(struct column_ranges *ranges, const struct column_ranges *other) {
-    if (other->rows == 0)
-        return;
-    ranges->rows += other->rows;
-    double part = (double)other->rows / (double)ranges->rows;
-    for (uint32_t c = 0; c < ranges->columns; c++) {
-        ranges->lowest[c] = other->lowest[c] < ranges->lowest[c] ? other->lowest[c] : ranges->lowest[c];
-        ranges->highest[c] = other->highest[c] > ranges->highest[c] ? other->highest[c] : ranges->highest[c];
-        ranges->mean[c] += (other->mean[c] - ranges->mean[c]) * part;
-    }
-}
-
 enum status calibration_run(const struct model *model, const struct bake_progress *progress,
                             struct calibration *calibration, struct error *error) {
-    struct shards all = {.next = 0};
-    struct shard *shards = all.shards;
-    for (size_t s = 0; s < SHARDS; s++)
-        shards[s] = (struct shard){.model = model, .progress = progress, .number = s};
-    progress_report(progress, "measuring activations", 0, CALIBRATION_TEXT_COUNT);
-    run_shards(&all);
-    enum status status = STATUS_OK;
-    for (size_t s = 0; s < SHARDS && status == STATUS_OK; s++) {
-        if (shards[s].status != STATUS_OK)
-            status = error_pass_on(error, &shards[s].error);
-    }
-    *calibration = shards[0].calibration;
-    for (size_t s = 1; s < SHARDS; s++) {
-        for (uint32_t i = 0; status == STATUS_OK && i < calibration->layers * ENCODER_SITES; i++)
-            merge_ranges(&calibration->ranges[i], &shards[s].calibration.ranges[i]);
-        calibration_free(&shards[s].calibration);
-    }
+    *calibration = (struct calibration){0};
+    struct encoder *encoder;
+    enum status status = allocate(calibration, &model->shape, error);
+    if (status == STATUS_OK)
+        status = encoder_create(model, kernels_select(), model->max_length, &encoder, error);
+    if (status != STATUS_OK)
+        return status;
+    encoder_observe(encoder, &(struct encoder_observer){take_in, calibration});
+    status = run_texts(model, progress, encoder, error);
+    encoder_destroy(encoder);
     return status;
 }

@@ -44,12 +44,6 @@ enum status error_set(struct error *error, enum status status, const char *forma
     return status;
 }
 
-enum status error_pass_on(struct error *error, const struct error *found) {
-    if (error != NULL)
-        *error = *found;
-    return found->status;
-}
-
 /* Appends ": text" to a message of `written` characters, cut where it does not fit. */
 static void append_reason(struct error *error, int written, const char *text) {
     if (written < 0)

@@ -32,9 +32,6 @@ const char *status_name(enum status status);
  * `return error_set(error, STATUS_..., "...")`. error may be NULL. */
 enum status error_set(struct error *error, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Passes on what another call has found; returns its status. error may be NULL. */
-enum status error_pass_on(struct error *error, const struct error *found);
-
 /* Puts "context: " in front of the message of an error already set; returns error->status. */
 enum status error_add_context(struct error *error, enum status status, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -203,7 +203,7 @@ enum status server_run(const struct server_options *options, enum server_end *en
     if (status == STATUS_OK) {
         uv_run(&server->loop, UV_RUN_DEFAULT);
         if (server->loading_failed)
-            status = error_pass_on(error, &server->error);
+            status = error_set(error, server->error.status, "%s", server->error.message);
         *end = server->end;
         *last_signal = server->last_signal;
     } else {
