@@ -1,19 +1,19 @@
 #include "engine/session_set.h"
 
-static size_t largest_arena(const struct model_list *models) {
+static size_t largest_arena(const struct model_list *models, const struct session_options *options) {
     size_t largest = 0;
     for (size_t i = 0; i < models->count; i++) {
-        size_t size = session_arena_size(models->models[i], NULL);
+        size_t size = session_arena_size(models->models[i], options);
         largest = size > largest ? size : largest;
     }
     return largest;
 }
 
-enum status session_set_create(const struct model_list *models, struct session_set *set,
-                               struct error *error) {
+enum status session_set_create(const struct model_list *models, uint32_t max_batch_tokens,
+                               struct session_set *set, struct error *error) {
     *set = (struct session_set){0};
-    enum status status = arena_create(&set->arena, largest_arena(models), error);
-    const struct session_options options = {.arena = &set->arena};
+    const struct session_options options = {.max_batch_tokens = max_batch_tokens, .arena = &set->arena};
+    enum status status = arena_create(&set->arena, largest_arena(models, &options), error);
     while (status == STATUS_OK && set->count < models->count) {
         status = session_create(models->models[set->count], &options, &set->sessions[set->count], error);
         if (status == STATUS_OK)

@@ -15,9 +15,10 @@ struct session_set {
     size_t count;
 };
 
-/* The models must outlive the set. On failure nothing is left. */
-MUST_CHECK enum status session_set_create(const struct model_list *models, struct session_set *set,
-                                          struct error *error);
+/* max_batch_tokens as in struct session_options. The models must outlive the set. On failure nothing is left.
+ */
+MUST_CHECK enum status session_set_create(const struct model_list *models, uint32_t max_batch_tokens,
+                                          struct session_set *set, struct error *error);
 void session_set_destroy(struct session_set *set);
 
 /* Bytes of working memory, weights not counted. */

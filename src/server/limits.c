@@ -20,6 +20,8 @@ const struct limit_description limit_descriptions[] = {
     LIMIT(max_json_depth, 4, 512, 16, "nesting of a JSON body (400)"),
     LIMIT(max_json_values, 16, 64 * MIB, 256 * KIB, "values in a JSON body (400)"),
     LIMIT(threads, 0, 1024, 0, "compute threads; 0: one for each CPU that the cgroup and the affinity grant"),
+    LIMIT(max_batch_tokens, 1, 65536, 512,
+          "tokens computed at once, which working memory is sized for; at least the model's longest text"),
     LIMIT(max_queued_requests, 1, 65536, 128, "requests that wait for compute (429)"),
     LIMIT(max_queued_tokens, 1, (uint64_t)1 << 40, 16 * MIB, "tokens of all requests to be computed (429)"),
     LIMIT(max_queue_seconds, 1, 86400, 60, "predicted wait for compute (429)"),

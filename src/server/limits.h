@@ -24,6 +24,7 @@ struct limits {
 
     /* Waiting for compute. */
     uint64_t threads;
+    uint64_t max_batch_tokens;
     uint64_t max_queued_requests;
     uint64_t max_queued_tokens;
     uint64_t max_queue_seconds;

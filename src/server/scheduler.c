@@ -135,13 +135,15 @@ void scheduler_report_start(struct scheduler *scheduler) {
 
 static enum status create_sessions(struct scheduler *scheduler, struct error *error) {
     const struct session_set *first = scheduler->options.sessions;
+    uint32_t max_batch_tokens = (uint32_t)scheduler->options.service->limits->max_batch_tokens;
     for (size_t i = 0; i < scheduler->worker_count; i++) {
         struct worker *worker = &scheduler->workers[i];
         worker->scheduler = scheduler;
         worker->slice.worker = i;
         worker->slice.sessions = i == 0 ? first : &worker->sessions;
-        enum status status =
-            i == 0 ? STATUS_OK : session_set_create(scheduler->options.models, &worker->sessions, error);
+        enum status status = i == 0 ? STATUS_OK
+                                    : session_set_create(scheduler->options.models, max_batch_tokens,
+                                                         &worker->sessions, error);
         if (status != STATUS_OK)
             return status;
     }

@@ -177,7 +177,8 @@ static enum status open_everything(struct server *server, struct error *error) {
     if (status == STATUS_OK)
         status = make_cache(&server->state, error);
     if (status == STATUS_OK)
-        status = session_set_create(server->options->models, &server->sessions, error);
+        status = session_set_create(server->options->models, (uint32_t)server->state.limits.max_batch_tokens,
+                                    &server->sessions, error);
     if (status == STATUS_OK)
         status = fit_memory(server, error);
     if (status != STATUS_OK)

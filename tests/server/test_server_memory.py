@@ -133,3 +133,18 @@ def test_the_worst_bodies_stay_within_the_arithmetic(start):
             assert peak_bytes(server) <= info["memory"]["plan"]["total_bytes"] <= 64 * MIB, body[:200]
     assert 200 in statuses and statuses <= {200, 413, 429}
     print(f"memory: {peak_bytes(server) / MIB:.1f} MiB at most, of {info['memory']['plan']['total_bytes'] / MIB:.1f} planned")
+
+
+def test_working_memory_follows_from_the_tokens_of_a_batch(start, cross_encoder):
+    body = {"query": "q", "documents": ["a short one", "word " * 600, *(f"number {i}" for i in range(50))]}
+    expected = cross_encoder.post("/v1/rerank", body)[2]["results"]
+    sizes = []
+    for tokens in (1, 512, 1024, 4096):
+        server = start("--threads", "1", "--max-batch-tokens", str(tokens))
+        info = server.get("/info")[2]
+        assert info["limits"]["max_batch_tokens"] == tokens
+        assert info["max_batch_tokens"] == max(tokens, info["max_input_length"])
+        sizes.append(info["memory"]["session_bytes"])
+        assert info["memory"]["plan"]["sessions_bytes"] == sizes[-1]
+        assert server.post("/v1/rerank", body)[2]["results"] == expected
+    assert sizes[0] == sizes[1] < sizes[2] < sizes[3]
