@@ -11,15 +11,17 @@ from raw_http import RawConnection, post
 from running_server import WAIT_SECONDS, RunningServer
 from test_server_overload import wait_until
 
-PAIR = {"query": "What is the capital of France?", "documents": ["Paris is the capital of France.", "Eggs are boiled."]}
+PAIR = {"query": "q", "documents": ["a", "b"]}
 # Portable float32 kernels are a thousand times slower than what the CPU has.
 SLOWLY = {"RESCOLDO_DISABLE_ISA": "all"}
 
 
 @pytest.fixture(scope="module")
-def heavy_ember(bake_cross_encoder):
-    """Loading it takes a second, when done SLOWLY."""
-    return bake_cross_encoder(layers=24, hidden=256, precision="f32")
+def heavy_ember(bake_cross_encoder, cross_encoder):
+    """Loading it takes a good part of a second, when done SLOWLY; an instrumented build, which has no sandbox, takes longer
+    for fewer layers."""
+    instrumented = cross_encoder.start_line["sandbox"]["mode"] == "off"
+    return bake_cross_encoder(layers=8 if instrumented else 24, hidden=256, precision="f32")
 
 
 @pytest.fixture
