@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Of each page that is smaller than the system's nothing would be given back, of none too much. */
-#define PAGE                ((uintptr_t)65536)
+/* madvise(2) wants whole pages; no system of ours has larger ones. */
+#define PAGE ((uintptr_t)65536)
+/* What is smaller is freed in no time. */
 #define SMALLEST_GIVEN_BACK ((size_t)1 << 20)
 
 enum status buffer_reserve(struct buffer *buffer, size_t additional, struct error *error) {

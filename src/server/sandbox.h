@@ -1,7 +1,7 @@
 /* The server's sandbox: once everything is open, the process gives up what it will not need. docs/sandbox.md
  * has the layers, their order and every permitted system call.
  *
- *   open files, bind sockets → sandbox_enclose → start threads → sandbox_seal → serve
+ *   open files, bind sockets → sandbox_enclose → start threads → sandbox_seal → load the models, serve
  *
  * What holds for one thread only (the user, capabilities, no_new_privs, Landlock: capabilities(7),
  * landlock(7)) is set before the first thread is started, so that all inherit it; the rest once all run. */
