@@ -75,17 +75,27 @@ def test_a_deadline_while_loading(loading):
     assert status == 504, reply
 
 
-def test_what_computes_wrong_hangs_up_and_ends(rescoldo, heavy_ember, tmp_path):
+@pytest.fixture(scope="module")
+def wrong_ember(rescoldo, heavy_ember, tmp_path_factory):
+    """Its golden outputs are not those that this processor computes."""
     inspected = subprocess.run([rescoldo, "inspect", heavy_ember], capture_output=True, check=True).stdout.decode()
-    bits = [part.split('"')[0] for part in inspected.split('"bits":"')[1:]]
     content = heavy_ember.read_bytes()
-    for digest in bits:
-        content = content.replace(digest.encode(), digest[::-1].encode())
-    altered = tmp_path / "altered.ember"
-    altered.write_bytes(content)
-    server = RunningServer(rescoldo, altered, environment=SLOWLY, wait_ready=False)
+    for digest in (part.split('"')[0].encode() for part in inspected.split('"bits":"')[1:]):
+        content = content.replace(digest, digest[::-1])
+    wrong = tmp_path_factory.mktemp("wrong") / "wrong.ember"
+    wrong.write_bytes(content)
+    return wrong
+
+
+@pytest.mark.parametrize("flags", [(), ("--drain-delay-seconds", "600")], ids=["drains at once", "goes on listening"])
+@pytest.mark.parametrize("terminated", [False, True], ids=["serves", "told to end"])
+def test_what_computes_wrong_hangs_up_and_ends(rescoldo, wrong_ember, terminated, flags):
+    server = RunningServer(rescoldo, wrong_ember, *flags, environment=SLOWLY, wait_ready=False)
     with RawConnection(server) as connection:
         connection.send(post("/v1/rerank", PAIR))
+        server.get("/livez")  # by now it is read
+        if terminated:
+            server.process.send_signal(signal.SIGTERM)
         assert connection.is_closed()
     assert server.process.wait(WAIT_SECONDS) == 1
     server.close()
