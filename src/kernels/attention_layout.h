@@ -7,10 +7,8 @@
 
 #define ATTENTION_KEYS KERNEL_MAX_SEQUENCE
 
-/* Scores of one group of queries: they stay in the first-level cache. Short sequences have many queries in a
- * group, so that the horizontal operations of one row hide behind other rows. */
-#define ATTENTION_SCORES     (KERNEL_BLOCK_ROWS * ATTENTION_KEYS)
-#define ATTENTION_GROUP_ROWS (ATTENTION_SCORES / KERNEL_PANEL_COLUMNS)
+/* What is found of each row of a block of queries lies in 16 lanes, of which KERNEL_BLOCK_ROWS count. */
+#define ROW_LANES 16u
 
 struct attention_memory {
     int8_t keys[ATTENTION_KEYS * KERNEL_MAX_HEAD_SIZE];   /* [tokens/32][head_size/4][32][4] */
@@ -21,16 +19,19 @@ struct attention_memory {
     float value_scales[KERNEL_MAX_HEAD_SIZE];
     float value_means[KERNEL_MAX_HEAD_SIZE];
     float value_offsets[KERNEL_MAX_HEAD_SIZE]; /* middle of the range - mean */
-    uint8_t queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
-    float query_scales[ATTENTION_GROUP_ROWS];
-    int32_t scores[ATTENTION_SCORES];         /* [rows of the group][padded tokens], as floats' bits */
-    uint8_t weights[ATTENTION_SCORES];        /* the same, 255 at each row's maximum */
-    float byte_sums[ATTENTION_GROUP_ROWS];    /* of a row's weight bytes */
-    float inverse_sums[ATTENTION_GROUP_ROWS]; /* 1 / the sum of a row's weights before they were rounded */
-    int32_t partial_byte_sums[ATTENTION_GROUP_ROWS * 16];
-    float partial_sums[ATTENTION_GROUP_ROWS * 16];
-    float scaled_queries[ATTENTION_GROUP_ROWS * KERNEL_MAX_HEAD_SIZE];
-    int32_t sums[KERNEL_BLOCK_ROWS * KERNEL_PANEL_COLUMNS];
+
+    /* Of one block of queries. */
+    float scaled_queries[KERNEL_BLOCK_ROWS * KERNEL_MAX_HEAD_SIZE];
+    uint8_t queries[KERNEL_BLOCK_ROWS * KERNEL_MAX_HEAD_SIZE];
+    int32_t tile[KERNEL_BLOCK_ROWS * KERNEL_PANEL_COLUMNS]; /* sums */
+    uint16_t scores[KERNEL_BLOCK_ROWS * ATTENTION_KEYS];    /* [rows][padded tokens] */
+    uint8_t weights[KERNEL_BLOCK_ROWS * ATTENTION_KEYS];    /* the same, 255 at each row's maximum */
+    int32_t largest[KERNEL_BLOCK_ROWS * 16];                /* of each row, lane by lane */
+    int32_t sums[KERNEL_BLOCK_ROWS * 16];                   /* of weights before they are rounded */
+    int32_t byte_sums[KERNEL_BLOCK_ROWS * 16];
+    int32_t maxima[ROW_LANES], factors[ROW_LANES], fraction_bits[ROW_LANES];
+    int32_t reduced[ROW_LANES];
+    float inverse_sums[ROW_LANES], weight_sums[ROW_LANES];
 };
 
 struct attention_memory_f32 {

@@ -9,7 +9,7 @@
  *   k8 = round((k - k_middle) / k_scale)        per column, k_scale = half the range / 127
  *   q8 = round(q * k_scale / q_scale)           per row
  *   s  = q8 . k8                                exact
- *   e  = 255 * 2^((s - max s) * q_scale * log2(e) / sqrt(head_size)),   p8 = round(e)
+ *   e  = 255 * 2^((s - max s) * q_scale * log2(e) / sqrt(head_size)),   p8 = round(e): softmax_template.h
  *   o  = (p8 . v8 * v_scale + sum p8 * (v_middle - v_mean)) / sum e + v_mean
  *
  * The last line is sum p8 (v - v_mean) / sum e + v_mean: what rounding takes from the many small weights of a
@@ -20,7 +20,7 @@
 #define RESCOLDO_KERNELS_ATTENTION_TEMPLATE_H
 
 #include "kernels/attention_layout.h"
-#include "kernels/int8_template.h"
+#include "kernels/softmax_template.h"
 
 /* The middle and the quantization of one group of 16 columns over all rows. */
 struct column_range {
@@ -77,30 +77,17 @@ KERNEL_INLINE lanes_i32 quantize_column(lanes_f32 x, const struct column_range *
     return i32_max(q, i32_set(-127));
 }
 
-/* Sums of scores begin at the bits of the float 1.5 * 2^23, so that a score s, which is less than 2^21, lies
- * in memory as the float 1.5 * 2^23 + s: the difference of two such floats is exact, and no score need be
- * converted. As integers they have the same order. */
-#define SCORE_ZERO 0x4b400000
-
-/* The score of padding, below every possible score: the float 2^23. */
-#define PADDING_SCORE 0x4b000000
-
-/* Four rows of 16 columns; those past the last token are zero. */
+/* Four rows of 16 columns; those past the last token are copies of it. */
 KERNEL_INLINE void quantize_four_rows(const float *rows, size_t stride, size_t first, size_t tokens,
                                       const struct column_range *range, lanes_i32 *quantized) {
-    if (first + 4 <= tokens) {
-        KERNEL_UNROLL
-        for (size_t i = 0; i < 4; i++)
-            quantized[i] = quantize_column(f32_load(rows + (first + i) * stride), range);
-        return;
-    }
     KERNEL_UNROLL
-    for (size_t i = 0; i < 4; i++)
-        quantized[i] =
-            first + i < tokens ? quantize_column(f32_load(rows + (first + i) * stride), range) : i32_set(0);
+    for (size_t i = 0; i < 4; i++) {
+        size_t row = first + i < tokens ? first + i : tokens - 1;
+        quantized[i] = quantize_column(f32_load(rows + row * stride), range);
+    }
 }
 
-/* Columns d to d + 15. */
+/* Columns d to d + 15. Padding keys are copies of the last: their scores exceed no other key's. */
 KERNEL_INLINE void pack_keys(const struct attention_head *head, size_t d, size_t padded,
                              const struct column_range *range, struct attention_memory *memory) {
     lanes_i32 rows[4];
@@ -122,17 +109,23 @@ KERNEL_INLINE void find_key_starts(size_t head_size, size_t padded, struct atten
     dot_tile(1, ones, head_size, memory->keys, head_size, starts, START_ZERO, padded / PANEL, starts, padded);
     for (size_t t = 0; t < padded; t += 16) {
         lanes_i32 compensation = FORM_IS_U8 ? i32_shift_left(i32_load(starts + t), 7) : i32_set(0);
-        i32_store(starts + t, i32_sub(i32_set(SCORE_ZERO), compensation));
+        i32_store(starts + t, i32_sub(i32_set(0), compensation));
     }
 }
 
-/* Columns d to d + 15. */
+/* The values that are read: whole groups of inputs. */
+KERNEL_INLINE size_t values_read(size_t tokens) {
+    return (tokens + 15) / 16 * 16;
+}
+
+/* Columns d to d + 15. What stands for padding counts for nothing, since its weight is zero, but in the
+ * columns' sums as in the dot products. */
 KERNEL_INLINE void pack_values(const struct attention_head *head, size_t d, size_t padded,
                                const struct column_ranges *ranges, struct attention_memory *memory) {
     const lanes_i32 low_byte = i32_set(0xff);
     lanes_i32 rows[4], sum = i32_set(0);
     int8_t *column = memory->values + (d / PANEL) * PANEL * padded + (d % PANEL) * 4;
-    for (size_t t = 0; t < padded; t += 4) {
+    for (size_t t = 0; t < values_read(head->tokens); t += 4) {
         quantize_four_rows(head->value + d, head->key_stride, t, head->tokens, &ranges->value, rows);
         sum = i32_add(sum, i32_add(i32_add(rows[0], rows[1]), i32_add(rows[2], rows[3])));
         lanes_i32 lower = i32_or(i32_and(rows[0], low_byte), i32_shift_left(i32_and(rows[1], low_byte), 8));
@@ -145,10 +138,11 @@ KERNEL_INLINE void pack_values(const struct attention_head *head, size_t d, size
     i32_store(memory->value_sums + d, i32_sub(i32_set(0), i32_shift_left(sum, 7)));
 }
 
+/* A block of rows, and how their scores are to be read. */
 KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t row, size_t rows,
                                     struct attention_memory *memory) {
+    _Alignas(64) float factors[ROW_LANES];
     float *scaled = memory->scaled_queries;
-    float factors[ATTENTION_GROUP_ROWS];
     size_t size = head->head_size;
     for (size_t r = 0; r < rows; r++) {
         const float *query = head->query + (row + r) * head->query_stride;
@@ -158,182 +152,77 @@ KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t ro
             f32_store(scaled + r * size + d, x);
             largest = absolute_maximum(largest, x);
         }
-        float top = f32_reduce_max(largest);
-        memory->query_scales[r] = top / 127.0f;
-        factors[r] = quantization_factor(top, 127.0f);
+        i32_store(memory->largest + r * 16, f32_as_i32(largest));
     }
+    /* Floats that are not negative are ordered as their bits are as integers. */
+    i32_reduce_max_rows(memory->largest, memory->reduced);
+    lanes_f32 tops = f32_max(i32_as_f32(i32_load(memory->reduced)), f32_set(1e-36f));
+    f32_store(factors, f32_div(f32_set(127.0f), tops));
     const lanes_i32 offset = i32_set(SIGNED_OFFSET);
     for (size_t r = 0; r < rows; r++)
         for (size_t d = 0; d < size; d += 16)
             i32_store_bytes(
                 memory->queries + r * size + d,
                 i32_add(f32_round(f32_mul(f32_load(scaled + r * size + d), f32_set(factors[r]))), offset));
+    prepare_softmax(f32_mul(tops, f32_set(1.0f / 127.0f)), size, memory);
 }
 
-/* A weight as the level stores unsigned values. */
-KERNEL_INLINE lanes_i32 weight_form(lanes_i32 p) {
-    return UNSIGNED_OFFSET == 0 ? p : i32_add(p, i32_set(UNSIGNED_OFFSET));
-}
-
-/* What the weights of a row are computed from. Found for all rows before the first exponential, and the sums
- * after the last, so that one row's horizontal operations hide behind another's. */
-struct softmax_row {
-    int32_t maximum, lowest; /* as scores lie in memory */
-    float factor;
-};
-
-KERNEL_INLINE void find_maxima(size_t rows, size_t tokens, size_t padded, size_t head_size,
-                               struct attention_memory *memory, struct softmax_row *softmax) {
-    const float log2_e_over_root = 1.44269504f / sqrtf((float)head_size);
-    for (size_t r = 0; r < rows; r++) {
-        int32_t *scores = memory->scores + r * padded;
-        for (size_t t = tokens; t < padded; t++)
-            scores[t] = PADDING_SCORE;
-        lanes_i32 largest = i32_load(scores);
-        for (size_t t = 16; t < padded; t += 16)
-            largest = i32_max(largest, i32_load(scores + t));
-        float factor = memory->query_scales[r] * log2_e_over_root;
-        softmax[r].maximum = i32_reduce_max(largest);
-        softmax[r].factor = factor;
-        softmax[r].lowest = PADDING_SCORE;
-        if (factor > 24.0f / 4194304.0f && softmax[r].maximum - (int32_t)(24.0f / factor) > PADDING_SCORE)
-            softmax[r].lowest = softmax[r].maximum - (int32_t)(24.0f / factor);
-    }
-}
-
-/* A row's softmax_row in every lane, and its sums so far, lane by lane. */
-struct softmax_lanes {
-    lanes_f32 maximum;
-    lanes_i32 lowest;
-    lanes_f32 factor;
-    lanes_f32 sum;
-    lanes_i32 byte_sum;
-};
-
-/* 255 * 2^((s - maximum) * factor) for scores s. 2^f on [-1/2, 1/2] is a minimax polynomial of degree 3
- * (relative error 7.5e-5, a fiftieth of one step at 255); adding 1.5 * 2^23 rounds to the integer part, which
- * goes into the exponent. Never less than 255 * 2^-24. */
-KERNEL_INLINE void scaled_exponentials(const int32_t *scores, const struct softmax_lanes *row, lanes_f32 *p,
-                                       size_t vectors) {
-    const lanes_f32 magic = f32_set(12582912.0f);
-    lanes_f32 shifted[MOST_SIDE_BY_SIDE], f[MOST_SIDE_BY_SIDE];
-    EACH_VECTOR p[v] = f32_sub(i32_as_f32(i32_max(i32_load(scores + 16 * v), row->lowest)), row->maximum);
-    EACH_VECTOR shifted[v] = f32_fma(p[v], row->factor, magic);
-    EACH_VECTOR f[v] = f32_fms(p[v], row->factor, f32_sub(shifted[v], magic));
-    EACH_VECTOR p[v] = f32_fma(f32_set(0.0551713401f * 255.0f), f[v], f32_set(0.242611167f * 255.0f));
-    polynomial_step(p, f, 0.693261032f * 255.0f, vectors);
-    polynomial_step(p, f, 0.999928072f * 255.0f, vectors);
-    EACH_VECTOR p[v] = i32_as_f32(i32_add(f32_as_i32(p[v]), i32_shift_left(f32_as_i32(shifted[v]), 23)));
-}
-
-/* The weights of the last columns, of which only the first `tokens` count: a padding key has no weight even
- * in a row whose factor is so small that no score is out of reach. */
-KERNEL_INLINE lanes_f32 without_padding(lanes_f32 weights, size_t tokens) {
-    static const float ones_and_zeros[32] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    return f32_mul(weights, f32_load(ones_and_zeros + (tokens < 16 ? 16 - tokens : 0)));
-}
-
-KERNEL_INLINE void take_weights(const lanes_f32 *weights, struct softmax_lanes *row, lanes_i32 *bytes,
-                                size_t vectors) {
-    EACH_VECTOR bytes[v] = f32_round(weights[v]);
-    EACH_VECTOR row->sum = f32_add(row->sum, weights[v]);
-    EACH_VECTOR row->byte_sum = i32_add(row->byte_sum, bytes[v]);
-    EACH_VECTOR bytes[v] = weight_form(bytes[v]);
-}
-
-/* One row of scores to weight bytes. */
-KERNEL_INLINE void softmax_scores(const int32_t *scores, size_t tokens, size_t padded,
-                                  struct softmax_lanes *row, uint8_t *weights) {
-    lanes_f32 e[MOST_SIDE_BY_SIDE];
-    lanes_i32 bytes[4];
-    size_t t = 0;
-    for (; t + 64 <= tokens; t += 64) {
-        KERNEL_UNROLL
-        for (size_t j = 0; j < 4; j += SIDE_BY_SIDE) {
-            scaled_exponentials(scores + t + 16 * j, row, e, SIDE_BY_SIDE);
-            take_weights(e, row, bytes + j, SIDE_BY_SIDE);
+/* The scores of a block of rows. */
+KERNEL_INLINE void score_keys(size_t rows, size_t head_size, size_t padded, struct attention_memory *memory) {
+    int shift = score_shift_of(head_size);
+    for (size_t key = 0; key < padded; key += PANEL) {
+        const int8_t *panel = memory->keys + key * head_size;
+        const int32_t *starts = memory->key_starts + key;
+#if defined(HAS_SCORE_TILE)
+        if (rows == KERNEL_BLOCK_ROWS) {
+            score_tile(memory->queries, panel, head_size, starts, shift, memory->scores + key, padded);
+            continue;
         }
-        i32_store_64_bytes(weights + t, bytes[0], bytes[1], bytes[2], bytes[3]);
-    }
-    for (; t < padded; t += 32) {
-        scaled_exponentials(scores + t, row, e, 2);
-        e[0] = without_padding(e[0], tokens > t ? tokens - t : 0);
-        e[1] = without_padding(e[1], tokens > t + 16 ? tokens - t - 16 : 0);
-        take_weights(e, row, bytes, 2);
-        i32_store_bytes(weights + t, bytes[0]);
-        i32_store_bytes(weights + t + 16, bytes[1]);
+#endif
+        dot_tile(rows, memory->queries, head_size, panel, head_size, starts, START_PLUS_SUMS, 1, memory->tile,
+                 PANEL);
+        narrow_scores(rows, key, padded, shift, memory);
     }
 }
 
-/* Turns rows of integer scores into rows of weight bytes. */
-KERNEL_INLINE void softmax_rows(size_t rows, size_t tokens, size_t padded, size_t head_size,
+/* The context of a block of rows. */
+KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t rows, size_t padded,
                                 struct attention_memory *memory) {
-    struct softmax_row softmax[ATTENTION_GROUP_ROWS];
-    find_maxima(rows, tokens, padded, head_size, memory, softmax);
-    for (size_t r = 0; r < rows; r++) {
-        struct softmax_lanes row = {i32_as_f32(i32_set(softmax[r].maximum)), i32_set(softmax[r].lowest),
-                                    f32_set(softmax[r].factor), f32_set(0), i32_set(0)};
-        softmax_scores(memory->scores + r * padded, tokens, padded, &row, memory->weights + r * padded);
-        f32_store(memory->partial_sums + r * 16, row.sum);
-        i32_store(memory->partial_byte_sums + r * 16, row.byte_sum);
-    }
-    for (size_t r = 0; r < rows; r++) {
-        memory->inverse_sums[r] = 1.0f / f32_reduce_add(f32_load(memory->partial_sums + r * 16));
-        memory->byte_sums[r] = (float)i32_reduce_add(i32_load(memory->partial_byte_sums + r * 16));
-    }
-}
-
-/* Queries of a group that one tile takes: `first` within the group, `row` within the head. */
-KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t first, size_t rows,
-                                size_t padded, struct attention_memory *memory) {
     for (size_t d = 0; d < head->head_size; d += PANEL) {
-        dot_tile(rows, memory->weights + first * padded, padded, memory->values + d * padded, padded,
-                 memory->value_sums + d, UNSIGNED_START, 1, memory->sums, PANEL);
+        dot_tile(rows, memory->weights, padded, memory->values + d * padded, values_read(head->tokens),
+                 memory->value_sums + d, UNSIGNED_START, 1, memory->tile, PANEL);
         for (size_t r = 0; r < rows; r++) {
-            lanes_f32 inverse = f32_set(memory->inverse_sums[first + r]);
-            lanes_f32 byte_sum = f32_set(memory->byte_sums[first + r]);
+            lanes_f32 inverse = f32_set(memory->inverse_sums[r]);
+            lanes_f32 weight_sum = f32_set(memory->weight_sums[r]);
             float *target = head->context + (row + r) * head->context_stride + d;
             for (size_t c = 0; c < PANEL; c += 16) {
                 lanes_f32 scale = f32_load(memory->value_scales + d + c);
-                lanes_f32 moved = f32_mul(byte_sum, f32_load(memory->value_offsets + d + c));
-                lanes_f32 o = f32_fma(i32_to_f32(i32_load(memory->sums + r * PANEL + c)), scale, moved);
+                lanes_f32 moved = f32_mul(weight_sum, f32_load(memory->value_offsets + d + c));
+                lanes_f32 o = f32_fma(i32_to_f32(i32_load(memory->tile + r * PANEL + c)), scale, moved);
                 f32_store(target + c, f32_fma(o, inverse, f32_load(memory->value_means + d + c)));
             }
         }
     }
 }
 
-KERNEL_INLINE void attend_group(const struct attention_head *head, size_t row, size_t rows, size_t padded,
-                                struct attention_memory *memory) {
-    quantize_queries(head, row, rows, memory);
-    for (size_t first = 0; first < rows;) {
-        size_t block = next_block(rows - first);
-        dot_tile(block, memory->queries + first * head->head_size, head->head_size, memory->keys,
-                 head->head_size, memory->key_starts, START_PLUS_SUMS, padded / PANEL,
-                 memory->scores + first * padded, padded);
-        first += block;
-    }
-    softmax_rows(rows, head->tokens, padded, head->head_size, memory);
-    for (size_t first = 0; first < rows;) {
-        size_t block = next_block(rows - first);
-        weigh_values(head, row + first, first, block, padded, memory);
-        first += block;
-    }
-}
-
 KERNEL_FUNCTION void level_attention(const struct attention_head *head, void *scratch) {
     struct attention_memory *memory = scratch;
     size_t padded = (head->tokens + PANEL - 1) / PANEL * PANEL;
-    size_t group = ATTENTION_SCORES / padded / KERNEL_BLOCK_ROWS * KERNEL_BLOCK_ROWS;
     for (size_t d = 0; d < head->head_size; d += 16) {
         struct column_ranges ranges = measure_columns(head, d);
         pack_keys(head, d, padded, &ranges.key, memory);
         pack_values(head, d, padded, &ranges, memory);
     }
     find_key_starts(head->head_size, padded, memory);
-    for (size_t row = 0; row < head->query_count; row += group) {
-        size_t left = head->query_count - row;
-        attend_group(head, row, left < group ? left : group, padded, memory);
+    for (size_t row = 0; row < head->query_count;) {
+        size_t rows = next_block(head->query_count - row);
+        quantize_queries(head, row, rows, memory);
+        score_keys(rows, head->head_size, padded, memory);
+        find_maxima(rows, padded, memory);
+        weigh_rows(rows, head->tokens, padded, memory);
+        finish_softmax(memory);
+        weigh_values(head, row, rows, padded, memory);
+        row += rows;
     }
 }
 

@@ -33,6 +33,11 @@ KERNEL_INLINE void prefetch_weights(const int8_t *panel) {
     _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
 }
 
+/* Where the sums of 16 columns begin. */
+KERNEL_INLINE __m512i tile_start_of(const int32_t *column_sums, enum tile_start start) {
+    return start == START_PLUS_SUMS ? _mm512_loadu_si512(column_sums) : _mm512_setzero_si512();
+}
+
 /* rows x 32 columns: 2 * rows accumulators, 2 registers of weights and 1 of activations; 12 rows need 27 of
  * 32 registers and 11 bytes of weights per clock at two dots a clock, which the second-level cache gives. */
 KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t stride, const int8_t *panel,
@@ -40,12 +45,8 @@ KERNEL_INLINE void tile_of(size_t rows, const uint8_t *activations, size_t strid
                            int32_t *out, size_t out_stride) {
     for (size_t p = 0; p < panels; p++) {
         __m512i left[KERNEL_BLOCK_ROWS], right[KERNEL_BLOCK_ROWS];
-        __m512i start_left = _mm512_setzero_si512();
-        __m512i start_right = _mm512_setzero_si512();
-        if (start == START_PLUS_SUMS) {
-            start_left = _mm512_loadu_si512(column_sums + p * KERNEL_PANEL_COLUMNS);
-            start_right = _mm512_loadu_si512(column_sums + p * KERNEL_PANEL_COLUMNS + 16);
-        }
+        __m512i start_left = tile_start_of(column_sums + p * KERNEL_PANEL_COLUMNS, start);
+        __m512i start_right = tile_start_of(column_sums + p * KERNEL_PANEL_COLUMNS + 16, start);
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++) {
             left[r] = start_left;
@@ -107,10 +108,9 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
     tiles[rows - 1](activations, stride, panel, inputs, column_sums, start, panels, out, out_stride);
 }
 
-/* A tile of 12 rows with a row of the tile before finished after every eight steps: its operations then run
- * on ports that the dots leave free, or fill the gaps that they leave, instead of following them. The sums
- * are bound to registers, since GCC 12 keeps them in memory otherwise; the epilogue has the other eight.
- * Nothing between their first and last use may call a function, which would not keep them. */
+/* Tiles of 12 rows whose sums are bound to registers, since GCC 12 keeps them in memory otherwise; what else
+ * they do has the other eight. Nothing between the sums' first and last use may call a function, which would
+ * not keep them. */
 #if defined(__clang__)
 #define IN_REGISTER(number)
 #else
@@ -142,59 +142,100 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
     _mm512_storeu_si512(out + row * PANEL, left_##row);                                                      \
     _mm512_storeu_si512(out + row * PANEL + 16, right_##row);
 
+#define DOT_STEP                                                                                             \
+    {                                                                                                        \
+        __m512i weights_left = _mm512_load_si512(panel);                                                     \
+        __m512i weights_right = _mm512_load_si512(panel + 64);                                               \
+        EACH_ROW(DOT_ROW)                                                                                    \
+        prefetch_weights(panel);                                                                             \
+        activations += 4;                                                                                    \
+        panel += 128;                                                                                        \
+    }
+
 #define STEPS_BESIDE_A_ROW 8 /* inputs are a multiple of 4 times that */
 
-KERNEL_INLINE void tile_beside(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,
-                               const int32_t *column_sums, enum tile_start start, int32_t *out,
-                               const struct epilogue *epilogue, enum epilogue_kind kind) {
-    __m512i start_left = _mm512_setzero_si512();
-    __m512i start_right = _mm512_setzero_si512();
-    if (start == START_PLUS_SUMS) {
-        start_left = _mm512_loadu_si512(column_sums);
-        start_right = _mm512_loadu_si512(column_sums + 16);
-    }
+/* A row of the tile before is finished after every eight steps: its operations then run on ports that the
+ * dots leave free, or fill the gaps that they leave, instead of following them. */
+KERNEL_NOINLINE void full_tile_beside(const uint8_t *activations, const int8_t *panel, size_t inputs,
+                                      const int32_t *column_sums, enum tile_start start, int32_t *out,
+                                      const struct epilogue *before) {
+    const size_t stride = inputs;
+    const __m512i start_left = tile_start_of(column_sums, start);
+    const __m512i start_right = tile_start_of(column_sums + 16, start);
     EACH_ROW(BEGIN_ROW)
     const int8_t *end = panel + inputs * PANEL;
     size_t row = 0;
     do {
-        for (int step = 0; step < STEPS_BESIDE_A_ROW; step++) {
-            __m512i weights_left = _mm512_load_si512(panel);
-            __m512i weights_right = _mm512_load_si512(panel + 64);
-            EACH_ROW(DOT_ROW)
-            prefetch_weights(panel);
-            activations += 4;
-            panel += 128;
-        }
-        if (row < epilogue->rows)
-            epilogue_row(epilogue, kind, row++, 1);
+        for (int step = 0; step < STEPS_BESIDE_A_ROW; step++)
+            DOT_STEP
+        if (row < before->rows)
+            epilogue_row(before, EPILOGUE_GELU, row++, 1);
     } while (panel != end);
     EACH_ROW(STORE_ROW)
-    for (; row < epilogue->rows; row++)
-        epilogue_row(epilogue, kind, row, 1);
+    for (; row < before->rows; row++)
+        epilogue_row(before, EPILOGUE_GELU, row, 1);
 }
 
-#define DEFINE_TILE_BESIDE(name, kind)                                                                       \
-    KERNEL_NOINLINE void name(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs, \
-                              const int32_t *column_sums, enum tile_start start, int32_t *out,               \
-                              const struct epilogue *epilogue) {                                             \
-        tile_beside(activations, stride, panel, inputs, column_sums, start, out, epilogue, kind);            \
+#define FINISH_ROW(row, left, right)                                                                         \
+    {                                                                                                        \
+        __m512 y[2] = {_mm512_cvtepi32_ps(left_##row), _mm512_cvtepi32_ps(right_##row)};                     \
+        finish_vectors(epilogue, kind, row, 0, y, 2);                                                        \
     }
 
-DEFINE_TILE_BESIDE(tile_beside_store, EPILOGUE_STORE)
-DEFINE_TILE_BESIDE(tile_beside_gelu, EPILOGUE_GELU)
-DEFINE_TILE_BESIDE(tile_beside_add, EPILOGUE_ADD)
-
-#define HAS_FULL_TILE_BESIDE
-KERNEL_INLINE void full_tile_beside(const uint8_t *activations, size_t stride, const int8_t *panel,
-                                    size_t inputs, const int32_t *column_sums, enum tile_start start,
-                                    int32_t *out, const struct epilogue *epilogue, enum epilogue_kind kind) {
-    if (kind == EPILOGUE_GELU)
-        tile_beside_gelu(activations, stride, panel, inputs, column_sums, start, out, epilogue);
-    else if (kind == EPILOGUE_ADD)
-        tile_beside_add(activations, stride, panel, inputs, column_sums, start, out, epilogue);
-    else
-        tile_beside_store(activations, stride, panel, inputs, column_sums, start, out, epilogue);
+/* The sums are finished where they are: to store a vector takes Zen 4 as long as one or two dots, and the
+ * next tile's dots begin meanwhile. */
+KERNEL_INLINE void finish_tile(const uint8_t *activations, const int8_t *panel, size_t inputs,
+                               const int32_t *column_sums, enum tile_start start,
+                               const struct epilogue *epilogue, enum epilogue_kind kind) {
+    const size_t stride = inputs;
+    const __m512i start_left = tile_start_of(column_sums, start);
+    const __m512i start_right = tile_start_of(column_sums + 16, start);
+    EACH_ROW(BEGIN_ROW)
+    const int8_t *end = panel + inputs * PANEL;
+    do
+        DOT_STEP
+    while (panel != end);
+    EACH_ROW(FINISH_ROW)
 }
+
+#define DEFINE_FINISHED_TILE(name, kind)                                                                     \
+    KERNEL_NOINLINE void name(const uint8_t *activations, const int8_t *panel, size_t inputs,                \
+                              const int32_t *column_sums, enum tile_start start,                             \
+                              const struct epilogue *epilogue) {                                             \
+        finish_tile(activations, panel, inputs, column_sums, start, epilogue, kind);                         \
+    }
+DEFINE_FINISHED_TILE(tile_and_store, EPILOGUE_STORE)
+DEFINE_FINISHED_TILE(tile_and_add, EPILOGUE_ADD)
+
+#define HAS_FULL_TILES
+KERNEL_INLINE void full_tile_at_once(const uint8_t *activations, const int8_t *panel, size_t inputs,
+                                     const int32_t *column_sums, enum tile_start start,
+                                     const struct epilogue *epilogue, enum epilogue_kind kind) {
+    if (kind == EPILOGUE_ADD)
+        tile_and_add(activations, panel, inputs, column_sums, start, epilogue);
+    else
+        tile_and_store(activations, panel, inputs, column_sums, start, epilogue);
+}
+
+#define STORE_SCORES(row, left, right)                                                                       \
+    u16_store(out + row * out_stride,                                                                        \
+              u16_narrow(_mm512_sra_epi32(left_##row, count), _mm512_sra_epi32(right_##row, count)));
+
+/* Sums / 2^shift of 12 rows x 32 columns, in 16 bits: half as many stores, for tiles that are only eight
+ * steps deep. */
+KERNEL_NOINLINE void score_tile(const uint8_t *activations, const int8_t *panel, size_t inputs,
+                                const int32_t *starts, int shift, uint16_t *out, size_t out_stride) {
+    const size_t stride = inputs;
+    const __m128i count = _mm_cvtsi32_si128(shift);
+    const __m512i start_left = _mm512_loadu_si512(starts), start_right = _mm512_loadu_si512(starts + 16);
+    EACH_ROW(BEGIN_ROW)
+    const int8_t *end = panel + inputs * PANEL;
+    do
+        DOT_STEP
+    while (panel != end);
+    EACH_ROW(STORE_SCORES)
+}
+#define HAS_SCORE_TILE
 
 KERNEL_NOINLINE uint64_t level_dot_rounds(uint64_t repeats) {
     __m512i sums[16];

@@ -68,31 +68,40 @@ struct epilogue {
     float *so_far; /* [rows][16]: largest values or sums, lane by lane */
 };
 
+/* Columns c and on of a row: y holds their sums as floats. */
+KERNEL_INLINE void finish_vectors(const struct epilogue *epilogue, enum epilogue_kind kind, size_t row,
+                                  size_t c, lanes_f32 *y, size_t vectors) {
+    float *target = epilogue->target + row * epilogue->stride + c;
+    float *so_far = epilogue->so_far + row * 16;
+    lanes_f32 row_scale = f32_set(epilogue->row_scales[row]);
+    lanes_f32 scale[MOST_SIDE_BY_SIDE];
+    EACH_VECTOR scale[v] = f32_mul(row_scale, f32_load(epilogue->column_scales + c + 16 * v));
+    EACH_VECTOR y[v] = f32_fma(y[v], scale[v], f32_load(epilogue->bias + c + 16 * v));
+    if (kind == EPILOGUE_GELU) {
+        lanes_f32 found = f32_load(so_far);
+        gelu(y, vectors);
+        EACH_VECTOR y[v] = f32_fma(y[v], f32_load(epilogue->gelu_scale + c + 16 * v),
+                                   f32_load(epilogue->gelu_shift + c + 16 * v));
+        EACH_VECTOR found = positive_maximum(found, y[v]);
+        f32_store(so_far, found);
+    } else if (kind == EPILOGUE_ADD) {
+        lanes_f32 found = f32_load(so_far);
+        EACH_VECTOR y[v] = f32_add(y[v], f32_load(target + 16 * v));
+        EACH_VECTOR found = f32_add(found, y[v]);
+        f32_store(so_far, found);
+    }
+    EACH_VECTOR f32_store(target + 16 * v, y[v]);
+}
+
 KERNEL_INLINE void epilogue_row(const struct epilogue *epilogue, enum epilogue_kind kind, size_t row,
                                 size_t vectors) {
     const int32_t *sums = epilogue->sums + row * PANEL;
-    float *target = epilogue->target + row * epilogue->stride;
-    lanes_f32 row_scale = f32_set(epilogue->row_scales[row]);
-    lanes_f32 found = kind == EPILOGUE_STORE ? f32_set(0) : f32_load(epilogue->so_far + row * 16);
     KERNEL_UNROLL
     for (size_t c = 0; c < PANEL; c += 16 * vectors) {
         lanes_f32 y[MOST_SIDE_BY_SIDE];
-        EACH_VECTOR y[v] = f32_mul(row_scale, f32_load(epilogue->column_scales + c + 16 * v));
-        EACH_VECTOR y[v] =
-            f32_fma(i32_to_f32(i32_load(sums + c + 16 * v)), y[v], f32_load(epilogue->bias + c + 16 * v));
-        if (kind == EPILOGUE_GELU) {
-            gelu(y, vectors);
-            EACH_VECTOR y[v] = f32_fma(y[v], f32_load(epilogue->gelu_scale + c + 16 * v),
-                                       f32_load(epilogue->gelu_shift + c + 16 * v));
-            EACH_VECTOR found = positive_maximum(found, y[v]);
-        } else if (kind == EPILOGUE_ADD) {
-            EACH_VECTOR y[v] = f32_add(y[v], f32_load(target + c + 16 * v));
-            EACH_VECTOR found = f32_add(found, y[v]);
-        }
-        EACH_VECTOR f32_store(target + c + 16 * v, y[v]);
+        EACH_VECTOR y[v] = i32_to_f32(i32_load(sums + c + 16 * v));
+        finish_vectors(epilogue, kind, row, c, y, vectors);
     }
-    if (kind != EPILOGUE_STORE)
-        f32_store(epilogue->so_far + row * 16, found);
 }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef RESCOLDO_KERNELS_LANES_H
 #define RESCOLDO_KERNELS_LANES_H
 
+#include "kernels/kernels.h"
 #include "kernels/target.h"
 
 #include <immintrin.h>
@@ -43,10 +44,7 @@ KERNEL_INLINE lanes_f32 f32_sub(lanes_f32 a, lanes_f32 b) {
 KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
     return F32_PAIR(_mm256_mul_ps, a, b);
 }
-/* a * b + c and a * b - c, rounded once. */
-KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    return (lanes_f32){_mm256_fmsub_ps(a.low, b.low, c.low), _mm256_fmsub_ps(a.high, b.high, c.high)};
-}
+/* a * b + c, rounded once. */
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
     return (lanes_f32){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
 }
@@ -119,6 +117,11 @@ KERNEL_INLINE lanes_i32 i32_and(lanes_i32 a, lanes_i32 b) {
     (lanes_i32) {                                                                                            \
         _mm256_slli_epi32((a).low, count), _mm256_slli_epi32((a).high, count)                                \
     }
+/* Zeros come in from the left. */
+#define i32_shift_right(a, count)                                                                            \
+    (lanes_i32) {                                                                                            \
+        _mm256_srli_epi32((a).low, count), _mm256_srli_epi32((a).high, count)                                \
+    }
 KERNEL_INLINE int32_t i32_reduce_add(lanes_i32 a) {
     __m256i eight = _mm256_add_epi32(a.low, a.high);
     __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
@@ -174,6 +177,103 @@ KERNEL_INLINE lanes_i32 f32_as_i32(lanes_f32 a) {
 }
 KERNEL_INLINE lanes_i32 f32_round(lanes_f32 a) {
     return (lanes_i32){_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)};
+}
+
+/* Copies of the sign do. */
+#define i32_shift_right_signed(a, count)                                                                     \
+    (lanes_i32) {                                                                                            \
+        _mm256_srai_epi32((a).low, count), _mm256_srai_epi32((a).high, count)                                \
+    }
+/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
+KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
+}
+KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
+}
+/* Thirty-two lanes of 16 bits without a sign, in the order of the pack that makes them. */
+typedef struct {
+    __m256i low, high;
+} lanes_u16;
+
+#define U16_PAIR(operation, a, b)                                                                            \
+    (lanes_u16) {                                                                                            \
+        operation((a).low, (b).low), operation((a).high, (b).high)                                           \
+    }
+
+KERNEL_INLINE lanes_u16 u16_narrow(lanes_i32 a, lanes_i32 b) {
+    return (lanes_u16){_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high)};
+}
+KERNEL_INLINE lanes_u16 u16_set(int x) {
+    return (lanes_u16){_mm256_set1_epi16((short)x), _mm256_set1_epi16((short)x)};
+}
+KERNEL_INLINE lanes_u16 u16_load(const uint16_t *p) {
+    return (lanes_u16){_mm256_loadu_si256((const __m256i *)(const void *)p),
+                       _mm256_loadu_si256((const __m256i *)(const void *)(p + 16))};
+}
+KERNEL_INLINE void u16_store(uint16_t *p, lanes_u16 a) {
+    _mm256_storeu_si256((__m256i *)(void *)p, a.low);
+    _mm256_storeu_si256((__m256i *)(void *)(p + 16), a.high);
+}
+KERNEL_INLINE lanes_u16 u16_and(lanes_u16 a, lanes_u16 b) {
+    return U16_PAIR(_mm256_and_si256, a, b);
+}
+KERNEL_INLINE lanes_u16 i16_max(lanes_u16 a, lanes_u16 b) {
+    return U16_PAIR(_mm256_max_epi16, a, b);
+}
+KERNEL_INLINE __m256i pair_maxima_half(__m256i a) {
+    return _mm256_max_epi32(_mm256_srai_epi32(a, 16), _mm256_srai_epi32(_mm256_slli_epi32(a, 16), 16));
+}
+/* The larger of each two lanes, with their signs. */
+KERNEL_INLINE lanes_i32 i16_pair_maxima(lanes_u16 a) {
+    return (lanes_i32){pair_maxima_half(a.low), pair_maxima_half(a.high)};
+}
+KERNEL_INLINE lanes_u16 u16_add(lanes_u16 a, lanes_u16 b) {
+    return U16_PAIR(_mm256_add_epi16, a, b);
+}
+KERNEL_INLINE lanes_u16 u16_sub(lanes_u16 a, lanes_u16 b) {
+    return U16_PAIR(_mm256_sub_epi16, a, b);
+}
+KERNEL_INLINE lanes_u16 u16_multiply_high(lanes_u16 a, lanes_u16 b) {
+    return U16_PAIR(_mm256_mulhi_epu16, a, b);
+}
+#define u16_shift_left(a, count)                                                                             \
+    (lanes_u16) {                                                                                            \
+        _mm256_slli_epi16((a).low, count), _mm256_slli_epi16((a).high, count)                                \
+    }
+#define u16_shift_right(a, count)                                                                            \
+    (lanes_u16) {                                                                                            \
+        _mm256_srli_epi16((a).low, count), _mm256_srli_epi16((a).high, count)                                \
+    }
+KERNEL_INLINE lanes_i32 u16_pair_sums(lanes_u16 a) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    return (lanes_i32){_mm256_madd_epi16(a.low, ones), _mm256_madd_epi16(a.high, ones)};
+}
+/* There is no shift by a count of each lane: 2^(14 - count), 0 from 15 on, is looked up by its two bytes, and
+ * vpmulhrsw is (a * b + 2^14) >> 15. */
+KERNEL_INLINE __m256i round_off_half(__m256i a, __m256i counts) {
+    const __m256i low_bytes = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0,
+                                               0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1, 0);
+    const __m256i high_bytes = _mm256_setr_epi8(64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 32, 16,
+                                                8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    __m256i index = _mm256_min_epu16(counts, _mm256_set1_epi16(15));
+    __m256i high = _mm256_slli_epi16(_mm256_shuffle_epi8(high_bytes, index), 8);
+    return _mm256_mulhrs_epi16(a, _mm256_or_si256(high, _mm256_shuffle_epi8(low_bytes, index)));
+}
+KERNEL_INLINE lanes_u16 u16_round_off(lanes_u16 a, lanes_u16 counts) {
+    return U16_PAIR(round_off_half, a, counts);
+}
+KERNEL_INLINE void u16_store_32_bytes(uint8_t *p, lanes_u16 a, int offset) {
+    __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a.low, a.high),
+                                                _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)(void *)p,
+                        offset == 0 ? bytes : _mm256_add_epi8(bytes, _mm256_set1_epi8((char)offset)));
+}
+KERNEL_INLINE void u16_store_64_bytes(uint8_t *p, lanes_u16 a, lanes_u16 b, int offset) {
+    u16_store_32_bytes(p, a, offset);
+    u16_store_32_bytes(p + 32, b, offset);
 }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef RESCOLDO_KERNELS_LANES_H
 #define RESCOLDO_KERNELS_LANES_H
 
+#include "kernels/kernels.h"
 #include "kernels/target.h"
 
 #include <arm_neon.h>
@@ -48,14 +49,10 @@ KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 x, lanes_f32 y) {
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 x, lanes_f32 y) {
     return F32_EACH(vdivq_f32, x, y);
 }
-/* a * b + c and a * b - c, rounded once. */
+/* a * b + c, rounded once. */
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 x, lanes_f32 y, lanes_f32 z) {
     return (lanes_f32){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b), vfmaq_f32(z.c, x.c, y.c),
                        vfmaq_f32(z.d, x.d, y.d)};
-}
-KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 x, lanes_f32 y, lanes_f32 z) {
-    lanes_f32 negated = {vnegq_f32(z.a), vnegq_f32(z.b), vnegq_f32(z.c), vnegq_f32(z.d)};
-    return f32_fma(x, y, negated);
 }
 /* fmin and fmax order zeros and treat NaN otherwise than a comparison does. */
 KERNEL_INLINE float32x4_t smaller(float32x4_t x, float32x4_t y) {
@@ -132,11 +129,20 @@ KERNEL_INLINE lanes_i32 i32_or(lanes_i32 x, lanes_i32 y) {
 KERNEL_INLINE lanes_i32 i32_and(lanes_i32 x, lanes_i32 y) {
     return I32_EACH(vandq_s32, x, y);
 }
-#define i32_shift_left(x, count)                                                                             \
-    (lanes_i32) {                                                                                            \
-        vshlq_n_s32((x).a, count), vshlq_n_s32((x).b, count), vshlq_n_s32((x).c, count),                     \
-            vshlq_n_s32((x).d, count)                                                                        \
-    }
+KERNEL_INLINE lanes_i32 i32_shift_left(lanes_i32 x, int count) {
+    int32x4_t counts = vdupq_n_s32(count);
+    return (lanes_i32){vshlq_s32(x.a, counts), vshlq_s32(x.b, counts), vshlq_s32(x.c, counts),
+                       vshlq_s32(x.d, counts)};
+}
+KERNEL_INLINE int32x4_t shifted_right(int32x4_t x, int32x4_t negative_counts) {
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), negative_counts));
+}
+/* Zeros come in from the left. */
+KERNEL_INLINE lanes_i32 i32_shift_right(lanes_i32 x, int count) {
+    int32x4_t counts = vdupq_n_s32(-count);
+    return (lanes_i32){shifted_right(x.a, counts), shifted_right(x.b, counts), shifted_right(x.c, counts),
+                       shifted_right(x.d, counts)};
+}
 KERNEL_INLINE int32_t i32_reduce_add(lanes_i32 x) {
     return vaddvq_s32(vaddq_s32(vaddq_s32(x.a, x.b), vaddq_s32(x.c, x.d)));
 }
@@ -183,6 +189,111 @@ KERNEL_INLINE lanes_i32 f32_as_i32(lanes_f32 x) {
 /* As in lanes_portable.h: fcvtns saturates, so that an infinity would end in another byte. */
 KERNEL_INLINE lanes_i32 f32_round(lanes_f32 x) {
     return i32_sub(f32_as_i32(f32_add(x, f32_set(12582912.0f))), i32_set(0x4b400000));
+}
+
+/* Copies of the sign do. */
+KERNEL_INLINE lanes_i32 i32_shift_right_signed(lanes_i32 x, int count) {
+    int32x4_t counts = vdupq_n_s32(-count);
+    return (lanes_i32){vshlq_s32(x.a, counts), vshlq_s32(x.b, counts), vshlq_s32(x.c, counts),
+                       vshlq_s32(x.d, counts)};
+}
+/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
+KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
+}
+KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
+}
+/* Thirty-two lanes of 16 bits without a sign. */
+typedef struct {
+    uint16x8_t a, b, c, d;
+} lanes_u16;
+
+#define U16_EACH(operation, x, y)                                                                            \
+    (lanes_u16) {                                                                                            \
+        operation((x).a, (y).a), operation((x).b, (y).b), operation((x).c, (y).c), operation((x).d, (y).d)   \
+    }
+
+KERNEL_INLINE uint16x8_t narrow_eight(int32x4_t low, int32x4_t high) {
+    return vreinterpretq_u16_s16(vcombine_s16(vqmovn_s32(low), vqmovn_s32(high)));
+}
+KERNEL_INLINE lanes_u16 u16_narrow(lanes_i32 x, lanes_i32 y) {
+    return (lanes_u16){narrow_eight(x.a, x.b), narrow_eight(x.c, x.d), narrow_eight(y.a, y.b),
+                       narrow_eight(y.c, y.d)};
+}
+KERNEL_INLINE lanes_u16 u16_set(int x) {
+    uint16x8_t eight = vdupq_n_u16((uint16_t)x);
+    return (lanes_u16){eight, eight, eight, eight};
+}
+KERNEL_INLINE lanes_u16 u16_load(const uint16_t *p) {
+    return (lanes_u16){vld1q_u16(p), vld1q_u16(p + 8), vld1q_u16(p + 16), vld1q_u16(p + 24)};
+}
+KERNEL_INLINE void u16_store(uint16_t *p, lanes_u16 x) {
+    vst1q_u16(p, x.a);
+    vst1q_u16(p + 8, x.b);
+    vst1q_u16(p + 16, x.c);
+    vst1q_u16(p + 24, x.d);
+}
+KERNEL_INLINE lanes_u16 u16_and(lanes_u16 x, lanes_u16 y) {
+    return U16_EACH(vandq_u16, x, y);
+}
+KERNEL_INLINE uint16x8_t larger_eight(uint16x8_t x, uint16x8_t y) {
+    return vreinterpretq_u16_s16(vmaxq_s16(vreinterpretq_s16_u16(x), vreinterpretq_s16_u16(y)));
+}
+KERNEL_INLINE lanes_u16 i16_max(lanes_u16 x, lanes_u16 y) {
+    return U16_EACH(larger_eight, x, y);
+}
+KERNEL_INLINE int32x4_t pair_maxima_eight(uint16x8_t x) {
+    int32x4_t pairs = vreinterpretq_s32_u16(x);
+    return vmaxq_s32(vshrq_n_s32(pairs, 16), vshrq_n_s32(vshlq_n_s32(pairs, 16), 16));
+}
+/* The larger of each two lanes, with their signs. */
+KERNEL_INLINE lanes_i32 i16_pair_maxima(lanes_u16 x) {
+    return (lanes_i32){pair_maxima_eight(x.a), pair_maxima_eight(x.b), pair_maxima_eight(x.c),
+                       pair_maxima_eight(x.d)};
+}
+KERNEL_INLINE lanes_u16 u16_add(lanes_u16 x, lanes_u16 y) {
+    return U16_EACH(vaddq_u16, x, y);
+}
+KERNEL_INLINE lanes_u16 u16_sub(lanes_u16 x, lanes_u16 y) {
+    return U16_EACH(vsubq_u16, x, y);
+}
+KERNEL_INLINE uint16x8_t multiply_high_eight(uint16x8_t x, uint16x8_t y) {
+    uint32x4_t low = vmull_u16(vget_low_u16(x), vget_low_u16(y)), high = vmull_high_u16(x, y);
+    return vuzp2q_u16(vreinterpretq_u16_u32(low), vreinterpretq_u16_u32(high));
+}
+KERNEL_INLINE lanes_u16 u16_multiply_high(lanes_u16 x, lanes_u16 y) {
+    return U16_EACH(multiply_high_eight, x, y);
+}
+KERNEL_INLINE lanes_u16 u16_shift_left(lanes_u16 x, int count) {
+    int16x8_t counts = vdupq_n_s16((int16_t)count);
+    return (lanes_u16){vshlq_u16(x.a, counts), vshlq_u16(x.b, counts), vshlq_u16(x.c, counts),
+                       vshlq_u16(x.d, counts)};
+}
+KERNEL_INLINE lanes_u16 u16_shift_right(lanes_u16 x, int count) {
+    return u16_shift_left(x, -count);
+}
+KERNEL_INLINE lanes_i32 u16_pair_sums(lanes_u16 x) {
+    return (lanes_i32){vreinterpretq_s32_u32(vpaddlq_u16(x.a)), vreinterpretq_s32_u32(vpaddlq_u16(x.b)),
+                       vreinterpretq_s32_u32(vpaddlq_u16(x.c)), vreinterpretq_s32_u32(vpaddlq_u16(x.d))};
+}
+/* A rounding shift by -(count + 1), which is the complement of count. */
+KERNEL_INLINE uint16x8_t round_off_eight(uint16x8_t x, uint16x8_t counts) {
+    return vrshlq_u16(x, vreinterpretq_s16_u16(vmvnq_u16(vminq_u16(counts, vdupq_n_u16(15)))));
+}
+KERNEL_INLINE lanes_u16 u16_round_off(lanes_u16 x, lanes_u16 counts) {
+    return U16_EACH(round_off_eight, x, counts);
+}
+KERNEL_INLINE void u16_store_32_bytes(uint8_t *p, lanes_u16 x, int offset) {
+    uint8x16_t offsets = vdupq_n_u8((uint8_t)offset);
+    vst1q_u8(p, vaddq_u8(vuzp1q_u8(vreinterpretq_u8_u16(x.a), vreinterpretq_u8_u16(x.b)), offsets));
+    vst1q_u8(p + 16, vaddq_u8(vuzp1q_u8(vreinterpretq_u8_u16(x.c), vreinterpretq_u8_u16(x.d)), offsets));
+}
+KERNEL_INLINE void u16_store_64_bytes(uint8_t *p, lanes_u16 x, lanes_u16 y, int offset) {
+    u16_store_32_bytes(p, x, offset);
+    u16_store_32_bytes(p + 32, y, offset);
 }
 
 #endif

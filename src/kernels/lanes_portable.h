@@ -3,6 +3,7 @@
 #ifndef RESCOLDO_KERNELS_LANES_H
 #define RESCOLDO_KERNELS_LANES_H
 
+#include "kernels/kernels.h"
 #include "kernels/target.h"
 
 #include <math.h>
@@ -66,7 +67,7 @@ KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
     return (float)sum;
 #endif
 }
-/* a * b + c and a * b - c, rounded once. Rounding the double to float rounds twice, which differs
+/* a * b + c, rounded once. Rounding the double to float rounds twice, which differs
  * only where the double lies halfway between two floats: where the 29 bits that a float has not are 1 and
  * zeros, or below 2^-125, from where on a float has fewer bits. That is rare, and looking for it is cheaper
  * than avoiding it. Each step is a loop of its own, as compilers vectorize it. */
@@ -97,10 +98,6 @@ KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
         EACH_LANE r.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], c.lane[i]);
     return r;
 #endif
-}
-KERNEL_INLINE lanes_f32 f32_fms(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    EACH_LANE c.lane[i] = -c.lane[i];
-    return f32_fma(a, b, c);
 }
 /* table[index % 8] */
 KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
@@ -179,9 +176,13 @@ KERNEL_INLINE lanes_i32 i32_and(lanes_i32 a, lanes_i32 b) {
     EACH_LANE a.lane[i] &= b.lane[i];
     return a;
 }
-#define i32_shift_left(a, count) i32_shift_left_by(a, count)
-KERNEL_INLINE lanes_i32 i32_shift_left_by(lanes_i32 a, int count) {
+KERNEL_INLINE lanes_i32 i32_shift_left(lanes_i32 a, int count) {
     EACH_LANE a.lane[i] = (int32_t)((uint32_t)a.lane[i] << count);
+    return a;
+}
+/* Zeros come in from the left. */
+KERNEL_INLINE lanes_i32 i32_shift_right(lanes_i32 a, int count) {
+    EACH_LANE a.lane[i] = (int32_t)((uint32_t)a.lane[i] >> count);
     return a;
 }
 KERNEL_INLINE int32_t i32_reduce_add(lanes_i32 a) {
@@ -241,6 +242,112 @@ KERNEL_INLINE lanes_i32 f32_round(lanes_f32 a) {
         r.lane[i] = bits - 0x4b400000;
     }
     return r;
+}
+
+/* Copies of the sign come in; written so that it is defined for negative numbers. */
+KERNEL_INLINE lanes_i32 i32_shift_right_signed(lanes_i32 a, int count) {
+    EACH_LANE {
+        uint32_t sign = a.lane[i] < 0 ? UINT32_MAX : 0;
+        a.lane[i] = (int32_t)((((uint32_t)a.lane[i] ^ sign) >> count) ^ sign);
+    }
+    return a;
+}
+/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
+KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
+}
+KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
+}
+/* Thirty-two lanes of 16 bits without a sign. Their order is the level's own: only u16_store_*_bytes shows
+ * it. */
+typedef struct {
+    uint16_t lane[32];
+} lanes_u16;
+
+#define EACH_NARROW_LANE for (int i = 0; i < 32; i++)
+
+KERNEL_INLINE lanes_u16 u16_load(const uint16_t *p) {
+    lanes_u16 r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+KERNEL_INLINE void u16_store(uint16_t *p, lanes_u16 a) {
+    memcpy(p, &a, sizeof a);
+}
+/* Those of a, then those of b, which fit 16 bits with their signs. */
+KERNEL_INLINE lanes_u16 u16_narrow(lanes_i32 a, lanes_i32 b) {
+    lanes_u16 r;
+    EACH_LANE r.lane[i] = (uint16_t)a.lane[i];
+    EACH_LANE r.lane[16 + i] = (uint16_t)b.lane[i];
+    return r;
+}
+KERNEL_INLINE lanes_u16 u16_set(int x) {
+    lanes_u16 r;
+    EACH_NARROW_LANE r.lane[i] = (uint16_t)x;
+    return r;
+}
+KERNEL_INLINE lanes_u16 u16_add(lanes_u16 a, lanes_u16 b) {
+    EACH_NARROW_LANE a.lane[i] = (uint16_t)(a.lane[i] + b.lane[i]);
+    return a;
+}
+KERNEL_INLINE lanes_u16 u16_sub(lanes_u16 a, lanes_u16 b) {
+    EACH_NARROW_LANE a.lane[i] = (uint16_t)(a.lane[i] - b.lane[i]);
+    return a;
+}
+KERNEL_INLINE lanes_u16 u16_and(lanes_u16 a, lanes_u16 b) {
+    EACH_NARROW_LANE a.lane[i] &= b.lane[i];
+    return a;
+}
+KERNEL_INLINE lanes_u16 i16_max(lanes_u16 a, lanes_u16 b) {
+    EACH_NARROW_LANE a.lane[i] = (int16_t)a.lane[i] > (int16_t)b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
+/* The larger of each two lanes, with their signs. */
+KERNEL_INLINE lanes_i32 i16_pair_maxima(lanes_u16 a) {
+    lanes_i32 r;
+    EACH_LANE {
+        int16_t first = (int16_t)a.lane[i], second = (int16_t)a.lane[16 + i];
+        r.lane[i] = first > second ? first : second;
+    }
+    return r;
+}
+/* The upper 16 bits of the products. */
+KERNEL_INLINE lanes_u16 u16_multiply_high(lanes_u16 a, lanes_u16 b) {
+    EACH_NARROW_LANE a.lane[i] = (uint16_t)((uint32_t)a.lane[i] * b.lane[i] >> 16);
+    return a;
+}
+KERNEL_INLINE lanes_u16 u16_shift_left(lanes_u16 a, int count) {
+    EACH_NARROW_LANE a.lane[i] = (uint16_t)((uint32_t)a.lane[i] << count);
+    return a;
+}
+KERNEL_INLINE lanes_u16 u16_shift_right(lanes_u16 a, int count) {
+    EACH_NARROW_LANE a.lane[i] = (uint16_t)(a.lane[i] >> count);
+    return a;
+}
+/* Sums of two lanes each, of lanes below 2^15. */
+KERNEL_INLINE lanes_i32 u16_pair_sums(lanes_u16 a) {
+    lanes_i32 r;
+    EACH_LANE r.lane[i] = a.lane[i] + a.lane[16 + i];
+    return r;
+}
+/* a / 2^(count + 1), rounded to nearest, halves up; a below 2^15, so that it is 0 from a count of 15 on. */
+KERNEL_INLINE lanes_u16 u16_round_off(lanes_u16 a, lanes_u16 counts) {
+    EACH_NARROW_LANE {
+        uint32_t count = counts.lane[i] < 15 ? counts.lane[i] : 15;
+        a.lane[i] = (uint16_t)((((uint32_t)a.lane[i] >> count) + 1) >> 1);
+    }
+    return a;
+}
+/* The low bytes of the lanes + offset. */
+KERNEL_INLINE void u16_store_32_bytes(uint8_t *p, lanes_u16 a, int offset) {
+    EACH_NARROW_LANE p[i] = (uint8_t)(a.lane[i] + offset);
+}
+KERNEL_INLINE void u16_store_64_bytes(uint8_t *p, lanes_u16 a, lanes_u16 b, int offset) {
+    u16_store_32_bytes(p, a, offset);
+    u16_store_32_bytes(p + 32, b, offset);
 }
 
 #endif

@@ -106,7 +106,8 @@ static double half_range(const struct attention_head *head, const float *rows, s
 }
 
 /* How far quantization may move a score of this query. A key is off by half a step of its column; the query,
- * multiplied by the columns' steps, by half a step of its own, against keys of at most 127. */
+ * multiplied by the columns' steps, by half a step of its own, against keys of at most 127. Of a score of
+ * such steps the last bits go: 16 steps for each 32 columns at most. */
 static double score_error(const struct attention_head *head, size_t row, const double *key_steps) {
     double largest = 0, error = 0;
     for (size_t d = 0; d < head->head_size; d++) {
@@ -114,7 +115,8 @@ static double score_error(const struct attention_head *head, size_t row, const d
         error += query * key_steps[d] * 0.5;
         largest = fmax(largest, query * key_steps[d]);
     }
-    return (error + 0.5 * largest / 127 * 127 * (double)head->head_size) / sqrt((double)head->head_size);
+    error += 0.5 * largest * (double)head->head_size + largest / 127 * 16 * (double)(head->head_size / 32);
+    return error / sqrt((double)head->head_size);
 }
 
 /* The error of one output, o = sum of p v / sum of p. Weights are off by a factor of at most 1 + A (scores
@@ -268,6 +270,50 @@ static void equal_keys_average_the_values(void **state) {
     head_destroy(&c);
 }
 
+/* A head of integers that quantization leaves as they are: keys and queries from -127 to 127, the queries
+ * times `unit`, and a value of 127 in one column of each token, so that a context shows the weights. */
+static struct head_case head_of_integers(struct random *random, size_t head_size, size_t tokens, float unit) {
+    struct head_case c = head_create(random, head_size, tokens, tokens, HEAD_ZERO);
+    for (size_t t = 0; t < tokens; t++) {
+        float *query = c.memory + t * 3 * head_size, *key = query + head_size, *value = key + head_size;
+        for (size_t d = 0; d < head_size; d++) {
+            query[d] = d == 0 ? 127 * unit : (float)random_between(random, -127, 127) * unit;
+            key[d] = t < 2 ? (t == 0 ? 127.0f : -127.0f) : (float)random_between(random, -127, 127);
+            value[d] = d == t ? 127 : 0;
+        }
+    }
+    return c;
+}
+
+/* A weight is off by half a step of its byte and, relatively, by what three steps of a score of 16 bits mean
+ * (softmax_template.h: the two scores' and that of their distance's power of two). */
+static void weights_follow_the_scores(void **state) {
+    (void)state;
+    static const float units[] = {1e-12f, 1e-7f, 1e-5f, 1e-4f, 3e-4f, 1e-3f, 1e-2f, 0.1f};
+    struct random random = {6};
+    double weights[KERNEL_MAX_SEQUENCE];
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        for (size_t h = 0; h < COUNT_OF(head_sizes); h++) {
+            size_t size = head_sizes[h], tokens = 32;
+            double step = 16.0 * (double)(size / 32) * (double)units[i] / sqrt((double)size);
+            struct head_case c = head_of_integers(&random, size, tokens, units[i]);
+            struct output context = run_attention(&c.head, kernels_reference.attention);
+            const float *found = context.data;
+            for (size_t r = 0; r < tokens; r++) {
+                double sum = exact_weights(&c.head, r, weights);
+                for (size_t t = 0; t < tokens; t++) {
+                    double weight = (double)found[r * c.head.context_stride + t] / 127 * sum;
+                    double most = fmin(1, weights[t] * expm1(3 * step)) + 1e-3 * weights[t] + 1.0 / 255;
+                    double of_others = expm1(3 * step) + 1e-3; /* by the sum that all are divided by */
+                    assert_true(fabs(weight - weights[t]) <= most + fmin(1, of_others) * weights[t]);
+                }
+            }
+            output_destroy(&context);
+            head_destroy(&c);
+        }
+    }
+}
+
 static void a_query_does_not_depend_on_the_others(void **state) {
     (void)state;
     struct test_levels levels = test_levels();
@@ -324,9 +370,8 @@ static void benchmark_head(size_t tokens) {
 
 int main(int argument_count, char **arguments) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attention_is_softmax_within_its_bound),
-        cmocka_unit_test(attention_f32_is_softmax),
-        cmocka_unit_test(equal_keys_average_the_values),
+        cmocka_unit_test(attention_is_softmax_within_its_bound), cmocka_unit_test(attention_f32_is_softmax),
+        cmocka_unit_test(equal_keys_average_the_values),         cmocka_unit_test(weights_follow_the_scores),
         cmocka_unit_test(a_query_does_not_depend_on_the_others),
     };
     if (benchmarks_wanted(argument_count, arguments)) {
