@@ -2,7 +2,6 @@
 #ifndef RESCOLDO_KERNELS_LANES_H
 #define RESCOLDO_KERNELS_LANES_H
 
-#include "kernels/kernels.h"
 #include "kernels/target.h"
 
 #include <immintrin.h>
@@ -184,15 +183,6 @@ KERNEL_INLINE lanes_i32 f32_round(lanes_f32 a) {
     (lanes_i32) {                                                                                            \
         _mm256_srai_epi32((a).low, count), _mm256_srai_epi32((a).high, count)                                \
     }
-/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
-KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
-    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
-        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
-}
-KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
-    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
-        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
-}
 /* Thirty-two lanes of 16 bits without a sign, in the order of the pack that makes them. */
 typedef struct {
     __m256i low, high;

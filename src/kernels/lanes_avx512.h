@@ -80,8 +80,8 @@ KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes
     _mm_storeu_si128((__m128i *)(void *)(p + 3 * stride), _mm512_extracti32x4_epi32(bytes, 3));
 }
 
-/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on, with 4 lanes of
- * no meaning after them: two vectors become one whose halves are still to be reduced, again and again. */
+/* As in softmax_template.h, with 4 lanes of no meaning after the twelve: two vectors become one whose halves
+ * are still to be reduced, again and again. */
 _Static_assert(KERNEL_BLOCK_ROWS == 12, "three times four rows");
 #define DEFINE_REDUCE_ROWS(name, operation)                                                                  \
     KERNEL_INLINE void name(const int32_t *vectors, int32_t *out) {                                          \
@@ -101,6 +101,7 @@ _Static_assert(KERNEL_BLOCK_ROWS == 12, "three times four rows");
         i32_store(out,                                                                                       \
                   operation(_mm512_shuffle_i32x4(low, high, 0x88), _mm512_shuffle_i32x4(low, high, 0xdd)));  \
     }
+#define HAS_REDUCE_ROWS
 DEFINE_REDUCE_ROWS(i32_reduce_max_rows, _mm512_max_epi32)
 DEFINE_REDUCE_ROWS(i32_reduce_add_rows, _mm512_add_epi32)
 

@@ -2,7 +2,6 @@
 #ifndef RESCOLDO_KERNELS_LANES_H
 #define RESCOLDO_KERNELS_LANES_H
 
-#include "kernels/kernels.h"
 #include "kernels/target.h"
 
 #include <arm_neon.h>
@@ -196,15 +195,6 @@ KERNEL_INLINE lanes_i32 i32_shift_right_signed(lanes_i32 x, int count) {
     int32x4_t counts = vdupq_n_s32(-count);
     return (lanes_i32){vshlq_s32(x.a, counts), vshlq_s32(x.b, counts), vshlq_s32(x.c, counts),
                        vshlq_s32(x.d, counts)};
-}
-/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
-KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
-    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
-        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
-}
-KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
-    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
-        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
 }
 /* Thirty-two lanes of 16 bits without a sign. */
 typedef struct {

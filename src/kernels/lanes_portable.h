@@ -3,7 +3,6 @@
 #ifndef RESCOLDO_KERNELS_LANES_H
 #define RESCOLDO_KERNELS_LANES_H
 
-#include "kernels/kernels.h"
 #include "kernels/target.h"
 
 #include <math.h>
@@ -251,15 +250,6 @@ KERNEL_INLINE lanes_i32 i32_shift_right_signed(lanes_i32 a, int count) {
         a.lane[i] = (int32_t)((((uint32_t)a.lane[i] ^ sign) >> count) ^ sign);
     }
     return a;
-}
-/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
-KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
-    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
-        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
-}
-KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
-    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
-        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
 }
 /* Thirty-two lanes of 16 bits without a sign. Their order is the level's own: only u16_store_*_bytes shows
  * it. */

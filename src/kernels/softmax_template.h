@@ -17,6 +17,18 @@
 
 #define WEIGHT_STEP 64 /* of e, in a byte */
 
+#if !defined(HAS_REDUCE_ROWS)
+/* The maximum or the sum of the lanes of each of KERNEL_BLOCK_ROWS vectors, to out[0] and on. */
+KERNEL_INLINE void i32_reduce_max_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_max(i32_load(vectors + r * 16));
+}
+KERNEL_INLINE void i32_reduce_add_rows(const int32_t *vectors, int32_t *out) {
+    for (size_t r = 0; r < KERNEL_BLOCK_ROWS; r++)
+        out[r] = i32_reduce_add(i32_load(vectors + r * 16));
+}
+#endif
+
 /* After this shift no score has more than 16 bits: a product is at most 127 * 127. What it takes away weighs
  * less than the rounding of the weights (docs/engine.md). */
 KERNEL_INLINE int score_shift_of(size_t head_size) {
