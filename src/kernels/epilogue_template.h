@@ -72,12 +72,12 @@ struct epilogue {
 KERNEL_INLINE void finish_vectors(const struct epilogue *epilogue, enum epilogue_kind kind, size_t row,
                                   size_t c, lanes_f32 *y, size_t vectors) {
     float *target = epilogue->target + row * epilogue->stride + c;
-    float *so_far = epilogue->so_far + row * 16;
     lanes_f32 row_scale = f32_set(epilogue->row_scales[row]);
     lanes_f32 scale[MOST_SIDE_BY_SIDE];
     EACH_VECTOR scale[v] = f32_mul(row_scale, f32_load(epilogue->column_scales + c + 16 * v));
     EACH_VECTOR y[v] = f32_fma(y[v], scale[v], f32_load(epilogue->bias + c + 16 * v));
     if (kind == EPILOGUE_GELU) {
+        float *so_far = epilogue->so_far + row * 16;
         lanes_f32 found = f32_load(so_far);
         gelu(y, vectors);
         EACH_VECTOR y[v] = f32_fma(y[v], f32_load(epilogue->gelu_scale + c + 16 * v),
@@ -85,6 +85,7 @@ KERNEL_INLINE void finish_vectors(const struct epilogue *epilogue, enum epilogue
         EACH_VECTOR found = positive_maximum(found, y[v]);
         f32_store(so_far, found);
     } else if (kind == EPILOGUE_ADD) {
+        float *so_far = epilogue->so_far + row * 16;
         lanes_f32 found = f32_load(so_far);
         EACH_VECTOR y[v] = f32_add(y[v], f32_load(target + 16 * v));
         EACH_VECTOR found = f32_add(found, y[v]);
