@@ -138,10 +138,6 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
         DOT(left_##row, broadcast, weights_left);                                                            \
         DOT(right_##row, broadcast, weights_right);                                                          \
     }
-#define STORE_ROW(row, left, right)                                                                          \
-    _mm512_storeu_si512(out + row * PANEL, left_##row);                                                      \
-    _mm512_storeu_si512(out + row * PANEL + 16, right_##row);
-
 #define DOT_STEP                                                                                             \
     {                                                                                                        \
         __m512i weights_left = _mm512_load_si512(panel);                                                     \
@@ -151,30 +147,6 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
         activations += 4;                                                                                    \
         panel += 128;                                                                                        \
     }
-
-#define STEPS_BESIDE_A_ROW 8 /* inputs are a multiple of 4 times that */
-
-/* A row of the tile before is finished after every eight steps: its operations then run on ports that the
- * dots leave free, or fill the gaps that they leave, instead of following them. */
-KERNEL_NOINLINE void full_tile_beside(const uint8_t *activations, const int8_t *panel, size_t inputs,
-                                      const int32_t *column_sums, enum tile_start start, int32_t *out,
-                                      const struct epilogue *before) {
-    const size_t stride = inputs;
-    const __m512i start_left = tile_start_of(column_sums, start);
-    const __m512i start_right = tile_start_of(column_sums + 16, start);
-    EACH_ROW(BEGIN_ROW)
-    const int8_t *end = panel + inputs * PANEL;
-    size_t row = 0;
-    do {
-        for (int step = 0; step < STEPS_BESIDE_A_ROW; step++)
-            DOT_STEP
-        if (row < before->rows)
-            epilogue_row(before, EPILOGUE_GELU, row++, 1);
-    } while (panel != end);
-    EACH_ROW(STORE_ROW)
-    for (; row < before->rows; row++)
-        epilogue_row(before, EPILOGUE_GELU, row, 1);
-}
 
 #define FINISH_ROW(row, left, right)                                                                         \
     {                                                                                                        \
@@ -205,16 +177,19 @@ KERNEL_INLINE void finish_tile(const uint8_t *activations, const int8_t *panel, 
         finish_tile(activations, panel, inputs, column_sums, start, epilogue, kind);                         \
     }
 DEFINE_FINISHED_TILE(tile_and_store, EPILOGUE_STORE)
+DEFINE_FINISHED_TILE(tile_and_gelu, EPILOGUE_GELU)
 DEFINE_FINISHED_TILE(tile_and_add, EPILOGUE_ADD)
 
-#define HAS_FULL_TILES
-KERNEL_INLINE void full_tile_at_once(const uint8_t *activations, const int8_t *panel, size_t inputs,
-                                     const int32_t *column_sums, enum tile_start start,
-                                     const struct epilogue *epilogue, enum epilogue_kind kind) {
-    if (kind == EPILOGUE_ADD)
-        tile_and_add(activations, panel, inputs, column_sums, start, epilogue);
-    else
+#define HAS_FULL_TILE
+KERNEL_INLINE void full_tile(const uint8_t *activations, const int8_t *panel, size_t inputs,
+                             const int32_t *column_sums, enum tile_start start,
+                             const struct epilogue *epilogue, enum epilogue_kind kind) {
+    if (kind == EPILOGUE_STORE)
         tile_and_store(activations, panel, inputs, column_sums, start, epilogue);
+    else if (kind == EPILOGUE_GELU)
+        tile_and_gelu(activations, panel, inputs, column_sums, start, epilogue);
+    else
+        tile_and_add(activations, panel, inputs, column_sums, start, epilogue);
 }
 
 #define STORE_SCORES(row, left, right)                                                                       \

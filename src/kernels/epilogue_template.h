@@ -1,5 +1,4 @@
-/* What becomes of the sums of a tile, written once for all levels (int8_template.h), a row of the tile at a
- * time, so that a level may carry it out beside the dots of the next tile. */
+/* What becomes of the sums of a tile, written once for all levels (int8_template.h). */
 #ifndef RESCOLDO_KERNELS_EPILOGUE_TEMPLATE_H
 #define RESCOLDO_KERNELS_EPILOGUE_TEMPLATE_H
 
@@ -58,8 +57,7 @@ enum epilogue_kind {
 
 /* y = sums * row scale * column scale + bias. Pointers to columns are to the tile's first. */
 struct epilogue {
-    const int32_t *sums;                  /* [rows][PANEL] */
-    size_t rows;                          /* 0: nothing is left to do */
+    size_t rows;
     const float *row_scales;              /* [rows] */
     const float *column_scales, *bias;    /* [PANEL] */
     const float *gelu_scale, *gelu_shift; /* [PANEL], of EPILOGUE_GELU */
@@ -94,9 +92,9 @@ KERNEL_INLINE void finish_vectors(const struct epilogue *epilogue, enum epilogue
     EACH_VECTOR f32_store(target + 16 * v, y[v]);
 }
 
+/* sums: of the row's PANEL columns */
 KERNEL_INLINE void epilogue_row(const struct epilogue *epilogue, enum epilogue_kind kind, size_t row,
-                                size_t vectors) {
-    const int32_t *sums = epilogue->sums + row * PANEL;
+                                const int32_t *sums, size_t vectors) {
     KERNEL_UNROLL
     for (size_t c = 0; c < PANEL; c += 16 * vectors) {
         lanes_f32 y[MOST_SIDE_BY_SIDE];

@@ -12,9 +12,8 @@
  * panel[k/4][c][k%4], exactly, for 1 to KERNEL_BLOCK_ROWS rows and the 32 columns of each panel. start(c) is
  * 0, column_sums[c] or -column_sums[c].
  *
- * - where it has registers for them, HAS_FULL_TILES and the same for KERNEL_BLOCK_ROWS rows and one panel in
- * two more forms: full_tile_at_once finishes the sums while they are in registers; full_tile_beside leaves
- * them and finishes those of the tile before beside its dots, for GELU, which has many operations.
+ * - where it has registers for them, HAS_FULL_TILE and full_tile: the same for KERNEL_BLOCK_ROWS rows and one
+ * panel, whose sums are finished while they are in registers.
  *
  * - HAS_SCORE_TILE and score_tile, where sums can be narrowed to 16 bits in registers (attention_template.h).
  *
@@ -230,115 +229,60 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
     }
 }
 
-/* A call's tiles are taken one after the other. Where what becomes of the sums of one is left until the next
- * has begun, so that the CPU need not wait for a tile's last dots before it goes on, two arrays of sums take
- * turns; so do those of what is found of each row, since a block of rows is left until the next has begun. */
-struct tile_place {
-    size_t row, rows, column; /* rows == 0: none */
-    size_t block;             /* how many blocks of rows came before */
-    int finished;             /* nothing is left to do for its sums */
-};
-
-/* The dots of the tile `next`, and what is left to do for the tile before; either may have no rows. `own` is
- * what is to be done for `next`. */
-KERNEL_INLINE void tile_of_linear(const struct linear *linear, const struct activations *input,
-                                  struct tile_place *next, enum tile_start start, int32_t *out,
-                                  const struct epilogue *before, const struct epilogue *own,
-                                  enum epilogue_kind kind) {
+/* The sums of a tile of up to KERNEL_BLOCK_ROWS rows and the 32 columns from `column` on, and what becomes of
+ * them. */
+KERNEL_INLINE void finished_tile(const struct linear *linear, const struct activations *input, size_t row,
+                                 size_t column, enum tile_start start, struct epilogue *epilogue,
+                                 enum epilogue_kind kind) {
     size_t inputs = linear->inputs;
-    const uint8_t *activations = input->values + next->row * inputs;
-    const int8_t *panel = linear->panels + next->column * inputs;
-    const int32_t *column_sums = linear->compensation + next->column;
-    int is_full = 0;
-#if defined(HAS_FULL_TILES)
-    is_full = next->rows == KERNEL_BLOCK_ROWS;
-    if (is_full && kind == EPILOGUE_GELU) {
-        full_tile_beside(activations, panel, inputs, column_sums, start, out, before);
+    const uint8_t *activations = input->values + row * inputs;
+    const int8_t *panel = linear->panels + column * inputs;
+    const int32_t *column_sums = linear->compensation + column;
+    epilogue->row_scales = input->scales + row;
+    epilogue->column_scales = linear->scales + column;
+    epilogue->bias = linear->bias + column;
+#if defined(HAS_FULL_TILE)
+    if (epilogue->rows == KERNEL_BLOCK_ROWS) {
+        full_tile(activations, panel, inputs, column_sums, start, epilogue, kind);
         return;
     }
-    if (is_full)
-        full_tile_at_once(activations, panel, inputs, column_sums, start, own, kind);
 #endif
-    (void)own;
-    if (next->rows > 0 && !is_full)
-        dot_tile(next->rows, activations, inputs, panel, inputs, column_sums, start, 1, out, PANEL);
-    for (size_t row = 0; row < before->rows; row++)
-        epilogue_row(before, kind, row, SIDE_BY_SIDE < 2 ? 1 : 2);
-    next->finished = is_full;
-}
-
-/* target: of the tile's first row and column. */
-KERNEL_INLINE struct epilogue epilogue_of(const struct linear *linear, const struct activations *input,
-                                          struct tile_place tile, const int32_t *sums, float *target,
-                                          size_t stride, float *so_far) {
-    return (struct epilogue){.sums = sums,
-                             .rows = tile.finished ? 0 : tile.rows,
-                             .row_scales = input->scales + tile.row,
-                             .column_scales = linear->scales + tile.column,
-                             .bias = linear->bias + tile.column,
-                             .target = target,
-                             .stride = stride,
-                             .so_far = so_far};
+    _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
+    dot_tile(epilogue->rows, activations, inputs, panel, inputs, column_sums, start, 1, sums, PANEL);
+    for (size_t r = 0; r < epilogue->rows; r++)
+        epilogue_row(epilogue, kind, r, sums + r * PANEL, SIDE_BY_SIDE < 2 ? 1 : 2);
 }
 
 KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_panel, size_t panels,
                                   const struct activations *input, size_t count, float *out, size_t stride) {
-    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
-    size_t first_column = first_panel * PANEL, end = first_column + panels * PANEL;
-    struct tile_place done = {.column = first_column};
-    struct tile_place next = {.rows = next_block(count), .column = first_column};
-    for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
-        struct epilogue before =
-            epilogue_of(linear, input, done, sums[turn ^ 1],
-                        out + done.row * stride + (done.column - first_column), stride, NULL);
-        struct epilogue own =
-            epilogue_of(linear, input, next, sums[turn],
-                        out + next.row * stride + (next.column - first_column), stride, NULL);
-        tile_of_linear(linear, input, &next, SIGNED_START, sums[turn], &before, &own, EPILOGUE_STORE);
-        done = next;
-        next.finished = 0;
-        next.row += next.rows;
-        if (next.row == count) {
-            next.row = 0;
-            next.column += PANEL;
+    for (size_t panel = 0; panel < panels; panel++) {
+        size_t column = (first_panel + panel) * PANEL;
+        struct epilogue epilogue = {.target = out + panel * PANEL, .stride = stride};
+        for (size_t row = 0; row < count; row += epilogue.rows) {
+            epilogue.rows = next_block(count - row);
+            finished_tile(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_STORE);
+            epilogue.target += epilogue.rows * stride;
         }
-        next.rows = next.column < end ? next_block(count - next.row) : 0;
     }
-}
-
-/* The tile after this one, where all columns of a block of rows come before the next block. */
-KERNEL_INLINE struct tile_place tile_after(struct tile_place tile, size_t all_columns, size_t count) {
-    tile.finished = 0;
-    tile.column += PANEL;
-    if (tile.column == all_columns) {
-        tile.column = 0;
-        tile.row += tile.rows;
-        tile.rows = next_block(count - tile.row);
-        tile.block++;
-    }
-    return tile;
 }
 
 KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct activations *input,
                                        size_t count, const struct input_transform *transform,
                                        const struct activations *output, void *scratch) {
-    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
     _Alignas(64) float largest[KERNEL_BLOCK_ROWS * 16];
     size_t outputs = linear->outputs;
     float *block = scratch; /* [KERNEL_BLOCK_ROWS][outputs] */
-    struct tile_place done = {0}, next = {.rows = next_block(count)};
-    for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
-        struct epilogue before =
-            epilogue_of(linear, input, done, sums[turn ^ 1], block + done.column, outputs, largest);
-        before.gelu_scale = transform->scale + done.column;
-        before.gelu_shift = transform->shift + done.column;
-        if (done.column == 0)
-            memset(largest, 0, sizeof largest);
-        tile_of_linear(linear, input, &next, SIGNED_START, sums[turn], &before, NULL, EPILOGUE_GELU);
-        if (done.rows > 0 && done.column + PANEL == outputs)
-            quantize_rows(block, largest, done.rows, 255.0f, UNSIGNED_OFFSET, done.row, output);
-        done = next;
-        next = tile_after(next, outputs, count);
+    struct epilogue epilogue = {.stride = outputs, .so_far = largest};
+    for (size_t row = 0; row < count; row += epilogue.rows) {
+        epilogue.rows = next_block(count - row);
+        memset(largest, 0, sizeof largest);
+        for (size_t column = 0; column < outputs; column += PANEL) {
+            epilogue.target = block + column;
+            epilogue.gelu_scale = transform->scale + column;
+            epilogue.gelu_shift = transform->shift + column;
+            finished_tile(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_GELU);
+        }
+        quantize_rows(block, largest, epilogue.rows, 255.0f, UNSIGNED_OFFSET, row, output);
     }
 }
 
@@ -347,30 +291,23 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
                                             const struct normalization *normalization, float *residual,
                                             const struct input_transform *transform,
                                             const struct activations *quantized, void *scratch) {
-    _Alignas(64) int32_t sums[2][KERNEL_BLOCK_ROWS * PANEL];
-    _Alignas(64) float lane_sums[2][KERNEL_BLOCK_ROWS * 16];
+    _Alignas(64) float lane_sums[KERNEL_BLOCK_ROWS * 16];
     size_t outputs = linear->outputs;
     enum tile_start start = input_is_gelu ? UNSIGNED_START : SIGNED_START;
-    struct tile_place done = {0}, next = {.rows = next_block(count)};
-    for (size_t turn = 0; next.rows + done.rows > 0; turn ^= 1) {
-        float *rows = residual + done.row * outputs;
-        float *done_sums = lane_sums[done.block % 2], *next_sums = lane_sums[next.block % 2];
-        struct epilogue before =
-            epilogue_of(linear, input, done, sums[turn ^ 1], rows + done.column, outputs, done_sums);
-        struct epilogue own = epilogue_of(linear, input, next, sums[turn],
-                                          residual + next.row * outputs + next.column, outputs, next_sums);
-        if (next.column == 0)
-            memset(next_sums, 0, sizeof lane_sums[0]);
-        tile_of_linear(linear, input, &next, start, sums[turn], &before, &own, EPILOGUE_ADD);
-        if (done.rows > 0 && done.column + PANEL == outputs) {
-            if (quantized != NULL)
-                normalize_and_quantize(normalization, rows, done_sums, done.rows, transform, done.row,
-                                       quantized, scratch);
-            else
-                normalize_rows(normalization, rows, done_sums, done.rows);
+    struct epilogue epilogue = {.stride = outputs, .so_far = lane_sums};
+    for (size_t row = 0; row < count; row += epilogue.rows) {
+        float *rows = residual + row * outputs;
+        epilogue.rows = next_block(count - row);
+        memset(lane_sums, 0, sizeof lane_sums);
+        for (size_t column = 0; column < outputs; column += PANEL) {
+            epilogue.target = rows + column;
+            finished_tile(linear, input, row, column, start, &epilogue, EPILOGUE_ADD);
         }
-        done = next;
-        next = tile_after(next, outputs, count);
+        if (quantized != NULL)
+            normalize_and_quantize(normalization, rows, lane_sums, epilogue.rows, transform, row, quantized,
+                                   scratch);
+        else
+            normalize_rows(normalization, rows, lane_sums, epilogue.rows);
     }
 }
 
