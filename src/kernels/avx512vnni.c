@@ -29,8 +29,8 @@
 /* The weights come from the third-level cache or from memory, in a file's 4 KiB pages, at whose ends the
  * hardware prefetchers stop. */
 KERNEL_INLINE void prefetch_weights(const int8_t *panel) {
-    _mm_prefetch((const char *)panel + PREFETCH_DISTANCE, _MM_HINT_T1);
-    _mm_prefetch((const char *)panel + PREFETCH_DISTANCE + 64, _MM_HINT_T1);
+    KERNEL_PREFETCH(panel + PREFETCH_DISTANCE);
+    KERNEL_PREFETCH(panel + PREFETCH_DISTANCE + 64);
 }
 
 /* Where the sums of 16 columns begin. */

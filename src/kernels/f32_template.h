@@ -99,7 +99,7 @@ KERNEL_FUNCTION void level_normalize_f32(const struct normalization *normalizati
             sum = f32_add(sum, x);
         }
         f32_store(lane_sums, sum);
-        normalize_rows(normalization, row, lane_sums, 1);
+        normalize_rows(*normalization, row, lane_sums, 1);
     }
 }
 

@@ -73,10 +73,10 @@ KERNEL_INLINE void quantize_row(const float *row, size_t size, float factor, int
     }
 }
 
-KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, const struct input_transform *transform, size_t column) {
-    if (transform->scale == NULL)
+KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, struct input_transform transform, size_t column) {
+    if (transform.scale == NULL)
         return x;
-    return f32_fma(x, f32_load(transform->scale + column), f32_load(transform->shift + column));
+    return f32_fma(x, f32_load(transform.scale + column), f32_load(transform.shift + column));
 }
 
 /* Scales and bytes of up to KERNEL_BLOCK_ROWS transformed rows, to rows first_row and on of an activation
@@ -96,7 +96,7 @@ KERNEL_INLINE void quantize_rows(const float *rows, const float *largest, size_t
 
 /* Up to KERNEL_BLOCK_ROWS rows to rows first_row and on of an activation matrix, by way of scratch. */
 KERNEL_INLINE void transform_and_quantize(const float *rows, size_t stride, size_t count,
-                                          const struct input_transform *transform, size_t first_row,
+                                          struct input_transform transform, size_t first_row,
                                           const struct activations *quantized, void *scratch) {
     _Alignas(64) float tops[KERNEL_BLOCK_ROWS * 16];
     size_t size = quantized->columns;
@@ -118,7 +118,7 @@ KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t cou
                                     const struct activations *quantized, void *scratch) {
     for (size_t row = 0; row < count;) {
         size_t block = next_block(count - row);
-        transform_and_quantize(rows + row * stride, stride, block, transform, row, quantized, scratch);
+        transform_and_quantize(rows + row * stride, stride, block, *transform, row, quantized, scratch);
         row += block;
     }
 }
@@ -130,9 +130,9 @@ struct row_moments {
 
 /* Of up to KERNEL_BLOCK_ROWS rows, whose sums are given lane by lane. Each step is done for all rows before
  * the next, so that one row's horizontal sum, square root and division hide behind the other rows' work. */
-KERNEL_INLINE void measure_rows(const struct normalization *normalization, const float *rows,
-                                const float *lane_sums, size_t count, struct row_moments *moments) {
-    size_t size = normalization->size;
+KERNEL_INLINE void measure_rows(struct normalization normalization, const float *rows, const float *lane_sums,
+                                size_t count, struct row_moments *moments) {
+    size_t size = normalization.size;
     for (size_t r = 0; r < count; r++)
         moments[r].mean = f32_reduce_add(f32_load(lane_sums + r * 16)) / (float)size;
     for (size_t r = 0; r < count; r++) {
@@ -143,21 +143,21 @@ KERNEL_INLINE void measure_rows(const struct normalization *normalization, const
             squares = f32_fma(centred, centred, squares);
         }
         float variance = f32_reduce_add(squares) / (float)size;
-        moments[r].inverse = 1.0f / sqrtf(variance + normalization->epsilon);
+        moments[r].inverse = 1.0f / sqrtf(variance + normalization.epsilon);
     }
 }
 
 KERNEL_INLINE lanes_f32 normalized(lanes_f32 x, lanes_f32 mean, lanes_f32 inverse,
-                                   const struct normalization *normalization, size_t column) {
+                                   struct normalization normalization, size_t column) {
     lanes_f32 unit = f32_mul(f32_sub(x, mean), inverse);
-    return f32_fma(unit, f32_load(normalization->weight + column), f32_load(normalization->bias + column));
+    return f32_fma(unit, f32_load(normalization.weight + column), f32_load(normalization.bias + column));
 }
 
 /* Layer normalization of up to KERNEL_BLOCK_ROWS rows in place. */
-KERNEL_INLINE void normalize_rows(const struct normalization *normalization, float *rows,
-                                  const float *lane_sums, size_t count) {
+KERNEL_INLINE void normalize_rows(struct normalization normalization, float *rows, const float *lane_sums,
+                                  size_t count) {
     struct row_moments moments[KERNEL_BLOCK_ROWS];
-    size_t size = normalization->size;
+    size_t size = normalization.size;
     measure_rows(normalization, rows, lane_sums, count, moments);
     for (size_t r = 0; r < count; r++) {
         lanes_f32 mean = f32_set(moments[r].mean), inverse = f32_set(moments[r].inverse);
@@ -169,13 +169,13 @@ KERNEL_INLINE void normalize_rows(const struct normalization *normalization, flo
 }
 
 /* The same, then transforms and quantizes the rows to rows first_row and on, in one pass. */
-KERNEL_INLINE void normalize_and_quantize(const struct normalization *normalization, float *rows,
+KERNEL_INLINE void normalize_and_quantize(struct normalization normalization, float *rows,
                                           const float *lane_sums, size_t count,
-                                          const struct input_transform *transform, size_t first_row,
+                                          struct input_transform transform, size_t first_row,
                                           const struct activations *quantized, void *scratch) {
     struct row_moments moments[KERNEL_BLOCK_ROWS];
     _Alignas(64) float tops[KERNEL_BLOCK_ROWS * 16];
-    size_t size = normalization->size;
+    size_t size = normalization.size;
     float *changed = scratch;
     measure_rows(normalization, rows, lane_sums, count, moments);
     for (size_t r = 0; r < count; r++) {
@@ -224,7 +224,7 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
             f32_store(lane_sums + r * 16, embed_token(tables, (size_t)ids[t], tables->position + t * size,
                                                       segment, size, block + r * size));
         }
-        normalize_rows(normalization, block, lane_sums, rows);
+        normalize_rows(*normalization, block, lane_sums, rows);
         first += rows;
     }
 }
@@ -286,6 +286,16 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
     }
 }
 
+/* 32 columns of some rows. They were last read two layers of activations ago, which may not fit the
+ * second-level cache, and lie too far apart for what hardware prefetches. */
+KERNEL_INLINE void prefetch_tile(const float *residual, size_t stride, size_t row, size_t rows,
+                                 size_t column) {
+    for (size_t r = row; r < row + rows; r++) {
+        KERNEL_PREFETCH(residual + r * stride + column);
+        KERNEL_PREFETCH(residual + r * stride + column + 16);
+    }
+}
+
 KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int input_is_gelu,
                                             const struct activations *input, size_t count,
                                             const struct normalization *normalization, float *residual,
@@ -298,16 +308,18 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
     for (size_t row = 0; row < count; row += epilogue.rows) {
         float *rows = residual + row * outputs;
         epilogue.rows = next_block(count - row);
+        size_t next_row = row + epilogue.rows, next_rows = next_block(count - next_row);
         memset(lane_sums, 0, sizeof lane_sums);
         for (size_t column = 0; column < outputs; column += PANEL) {
             epilogue.target = rows + column;
+            prefetch_tile(residual, outputs, next_row, next_rows, column);
             finished_tile(linear, input, row, column, start, &epilogue, EPILOGUE_ADD);
         }
         if (quantized != NULL)
-            normalize_and_quantize(normalization, rows, lane_sums, epilogue.rows, transform, row, quantized,
+            normalize_and_quantize(*normalization, rows, lane_sums, epilogue.rows, *transform, row, quantized,
                                    scratch);
         else
-            normalize_rows(normalization, rows, lane_sums, epilogue.rows);
+            normalize_rows(*normalization, rows, lane_sums, epilogue.rows);
     }
 }
 

@@ -113,8 +113,8 @@ typedef __m512i lanes_u16;
 #define u16_add(a, b)             _mm512_add_epi16(a, b)
 #define u16_sub(a, b)             _mm512_sub_epi16(a, b)
 #define u16_multiply_high(a, b)   _mm512_mulhi_epu16(a, b)
-#define u16_shift_left(a, count)  _mm512_sll_epi16(a, _mm_cvtsi32_si128(count))
-#define u16_shift_right(a, count) _mm512_srl_epi16(a, _mm_cvtsi32_si128(count))
+#define u16_shift_left(a, count)  _mm512_sllv_epi16(a, _mm512_set1_epi16((short)(count)))
+#define u16_shift_right(a, count) _mm512_srlv_epi16(a, _mm512_set1_epi16((short)(count)))
 #define u16_pair_sums(a)          _mm512_madd_epi16(a, _mm512_set1_epi16(1))
 #define u16_round_off(a, counts)  _mm512_avg_epu16(_mm512_srlv_epi16(a, counts), _mm512_setzero_si512())
 

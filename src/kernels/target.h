@@ -11,6 +11,9 @@
 #define KERNEL_INLINE   static inline KERNEL_TARGET __attribute__((always_inline))
 #define KERNEL_NOINLINE static KERNEL_TARGET __attribute__((noinline))
 
+/* The line at an address, into the second-level cache. */
+#define KERNEL_PREFETCH(address) __builtin_prefetch(address, 0, 2)
+
 #if defined(__clang__)
 #define KERNEL_UNROLL         _Pragma("clang loop unroll(full)")
 #define KERNEL_VECTORIZE_BY_8 _Pragma("clang loop vectorize_width(8) interleave_count(1)")
