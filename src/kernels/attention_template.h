@@ -1,16 +1,17 @@
 /* Attention on bytes, written once for all levels (int8_template.h).
  *
  * softmax does not change when a constant is added to a row of scores, and its weights sum to one. So keys
- * and values may be quantized per column around the middle of their range over the sequence, for free: the
- * part of a score that comes from the keys' middle is the same for all keys of a row and drops out (as does
- * the key bias), and the values' middle is added once at the end. The keys' column scales go into the query
- * before it is quantized.
+ * and values may be quantized per column around the middle of their range over the sequence (the whole step
+ * next to it), for free: the part of a score that comes from the keys' middle is the same for all keys of a
+ * row and drops out (as does the key bias), and the values' middle is added once at the end. The keys' column
+ * scales go into the query before it is quantized.
  *
- *   k8 = round((k - k_middle) / k_scale)        per column, k_scale = half the range / 127
+ *   k8 = round(k / k_scale) - k_zero            per column, k_scale = half the range / 126.5,
+ *                                               k_zero = round(k_middle / k_scale)
  *   q8 = round(q * k_scale / q_scale)           per row
  *   s  = q8 . k8                                exact
  *   e  = 255 * 2^((s - max s) * q_scale * log2(e) / sqrt(head_size)),   p8 = round(e): softmax_template.h
- *   o  = (p8 . v8 * v_scale + sum p8 * (v_middle - v_mean)) / sum e + v_mean
+ *   o  = (p8 . v8 * v_scale + sum p8 * (v_zero * v_scale - v_mean)) / sum e + v_mean
  *
  * The last line is sum p8 (v - v_mean) / sum e + v_mean: what rounding takes from the many small weights of a
  * long sequence (half of them may round to zero) goes to the mean value instead of to the few large ones.
@@ -22,18 +23,23 @@
 #include "kernels/attention_layout.h"
 #include "kernels/softmax_template.h"
 
-/* The middle and the quantization of one group of 16 columns over all rows. */
+/* The quantization of one group of 16 columns over all rows: byte = round(x * inverse) - zero. */
 struct column_range {
-    lanes_f32 middle, scale, inverse;
+    lanes_f32 scale, inverse, zero;
 };
 
+/* Half a step is left at both ends, since the zero is a whole step. A column that hardly varies around a
+ * large middle gets steps so large that the zero has no more than 21 bits; a constant one, which may be zero,
+ * some tiny step. */
 KERNEL_INLINE struct column_range range_of(lanes_f32 low, lanes_f32 high) {
     lanes_f32 half = f32_mul(f32_sub(high, low), f32_set(0.5f));
+    lanes_f32 middle = f32_mul(f32_add(high, low), f32_set(0.5f));
+    lanes_f32 least = f32_max(f32_mul(f32_abs(middle), f32_set(0x1p-14f)), f32_set(1e-30f));
+    half = f32_max(half, least);
     struct column_range range;
-    range.middle = f32_mul(f32_add(high, low), f32_set(0.5f));
-    range.scale = f32_mul(half, f32_set(1.0f / 127.0f));
-    /* A constant column has half == 0: the tiny floor keeps the quotient finite and its bytes zero. */
-    range.inverse = f32_div(f32_set(127.0f), f32_max(half, f32_set(1e-30f)));
+    range.scale = f32_mul(half, f32_set(1.0f / 126.5f));
+    range.inverse = f32_div(f32_set(126.5f), half);
+    range.zero = i32_to_f32(f32_round(f32_mul(middle, range.inverse)));
     return range;
 }
 
@@ -43,47 +49,49 @@ struct column_ranges {
     lanes_f32 value_mean;
 };
 
-/* In one pass over the rows: one after the other, each minimum waits for the one before. */
+/* In one pass over the rows, even and odd ones apart: each minimum waits for the one before. */
 KERNEL_INLINE struct column_ranges measure_columns(const struct attention_head *head, size_t d) {
     size_t stride = head->key_stride, count = head->tokens;
     const float *keys = head->key + d, *values = head->value + d;
-    lanes_f32 key_low = f32_load(keys), key_high = key_low;
-    lanes_f32 value_low = f32_load(values), value_high = value_low;
-    lanes_f32 sums[2] = {f32_set(0), f32_set(0)}; /* of even and odd rows */
+    lanes_f32 first_key = f32_load(keys), first_value = f32_load(values);
+    lanes_f32 key_low[2] = {first_key, first_key}, key_high[2] = {first_key, first_key};
+    lanes_f32 value_low[2] = {first_value, first_value}, value_high[2] = {first_value, first_value};
+    lanes_f32 sums[2] = {f32_set(0), f32_set(0)};
     for (size_t t = 0; t + 1 < count; t += 2) {
         KERNEL_UNROLL
         for (size_t i = 0; i < 2; i++) {
             lanes_f32 key = f32_load(keys + (t + i) * stride), value = f32_load(values + (t + i) * stride);
-            key_low = f32_min(key_low, key);
-            key_high = f32_max(key_high, key);
-            value_low = f32_min(value_low, value);
-            value_high = f32_max(value_high, value);
+            key_low[i] = f32_min(key_low[i], key);
+            key_high[i] = f32_max(key_high[i], key);
+            value_low[i] = f32_min(value_low[i], value);
+            value_high[i] = f32_max(value_high[i], value);
             sums[i] = f32_add(sums[i], value);
         }
     }
-    lanes_f32 last_key = f32_load(keys + (count - 1) * stride);
-    lanes_f32 last_value = f32_load(values + (count - 1) * stride);
-    if (count % 2 == 1)
-        sums[0] = f32_add(sums[0], last_value);
+    if (count % 2 == 1) {
+        lanes_f32 key = f32_load(keys + (count - 1) * stride),
+                  value = f32_load(values + (count - 1) * stride);
+        key_low[0] = f32_min(key_low[0], key);
+        key_high[0] = f32_max(key_high[0], key);
+        value_low[0] = f32_min(value_low[0], value);
+        value_high[0] = f32_max(value_high[0], value);
+        sums[0] = f32_add(sums[0], value);
+    }
     struct column_ranges ranges;
-    ranges.key = range_of(f32_min(key_low, last_key), f32_max(key_high, last_key));
-    ranges.value = range_of(f32_min(value_low, last_value), f32_max(value_high, last_value));
+    ranges.key = range_of(f32_min(key_low[0], key_low[1]), f32_max(key_high[0], key_high[1]));
+    ranges.value = range_of(f32_min(value_low[0], value_low[1]), f32_max(value_high[0], value_high[1]));
     ranges.value_mean = f32_mul(f32_add(sums[0], sums[1]), f32_set(1.0f / (float)count));
     return ranges;
 }
 
-KERNEL_INLINE lanes_i32 quantize_column(lanes_f32 x, const struct column_range *range) {
-    lanes_i32 q = f32_round(f32_min(f32_mul(f32_sub(x, range->middle), range->inverse), f32_set(127.0f)));
-    return i32_max(q, i32_set(-127));
-}
-
-/* Four rows of 16 columns; those past the last token are copies of it. */
+/* Four rows of 16 columns, as the low bytes of the lanes; those past the last token are copies of it. */
 KERNEL_INLINE void quantize_four_rows(const float *rows, size_t stride, size_t first, size_t tokens,
                                       const struct column_range *range, lanes_i32 *quantized) {
+    const lanes_f32 minus_zero = f32_sub(f32_set(ROUNDED), range->zero);
     KERNEL_UNROLL
     for (size_t i = 0; i < 4; i++) {
         size_t row = first + i < tokens ? first + i : tokens - 1;
-        quantized[i] = quantize_column(f32_load(rows + row * stride), range);
+        quantized[i] = f32_as_i32(f32_fma(f32_load(rows + row * stride), range->inverse, minus_zero));
     }
 }
 
@@ -122,19 +130,20 @@ KERNEL_INLINE size_t values_read(size_t tokens) {
  * columns' sums as in the dot products. */
 KERNEL_INLINE void pack_values(const struct attention_head *head, size_t d, size_t padded,
                                const struct column_ranges *ranges, struct attention_memory *memory) {
-    const lanes_i32 low_byte = i32_set(0xff);
     lanes_i32 rows[4], sum = i32_set(0);
+    size_t count = values_read(head->tokens);
     int8_t *column = memory->values + (d / PANEL) * PANEL * padded + (d % PANEL) * 4;
-    for (size_t t = 0; t < values_read(head->tokens); t += 4) {
+    for (size_t t = 0; t < count; t += 4) {
         quantize_four_rows(head->value + d, head->key_stride, t, head->tokens, &ranges->value, rows);
         sum = i32_add(sum, i32_add(i32_add(rows[0], rows[1]), i32_add(rows[2], rows[3])));
-        lanes_i32 lower = i32_or(i32_and(rows[0], low_byte), i32_shift_left(i32_and(rows[1], low_byte), 8));
-        lanes_i32 upper = i32_or(i32_shift_left(i32_and(rows[2], low_byte), 16), i32_shift_left(rows[3], 24));
-        i32_store((int32_t *)(void *)(column + t * PANEL), i32_or(lower, upper));
+        i32_store((int32_t *)(void *)(column + t * PANEL), i32_interleave_bytes(rows));
     }
+    /* What ROUNDED added to each drops out as the bytes' sum is taken modulo 2^32. */
+    sum = i32_sub(sum, i32_set((int32_t)((uint32_t)count * ROUNDED_BITS)));
     f32_store(memory->value_scales + d, ranges->value.scale);
     f32_store(memory->value_means + d, ranges->value_mean);
-    f32_store(memory->value_offsets + d, f32_sub(ranges->value.middle, ranges->value_mean));
+    f32_store(memory->value_offsets + d,
+              f32_fma(ranges->value.zero, ranges->value.scale, f32_sub(f32_set(0), ranges->value_mean)));
     i32_store(memory->value_sums + d, i32_sub(i32_set(0), i32_shift_left(sum, 7)));
 }
 
@@ -158,12 +167,11 @@ KERNEL_INLINE void quantize_queries(const struct attention_head *head, size_t ro
     i32_reduce_max_rows(memory->largest, memory->reduced);
     lanes_f32 tops = f32_max(i32_as_f32(i32_load(memory->reduced)), f32_set(1e-36f));
     f32_store(factors, f32_div(f32_set(127.0f), tops));
-    const lanes_i32 offset = i32_set(SIGNED_OFFSET);
     for (size_t r = 0; r < rows; r++)
         for (size_t d = 0; d < size; d += 16)
             i32_store_bytes(
                 memory->queries + r * size + d,
-                i32_add(f32_round(f32_mul(f32_load(scaled + r * size + d), f32_set(factors[r]))), offset));
+                f32_round_product(f32_load(scaled + r * size + d), f32_set(factors[r]), SIGNED_OFFSET));
     prepare_softmax(f32_mul(tops, f32_set(1.0f / 127.0f)), size, memory);
 }
 
@@ -188,20 +196,17 @@ KERNEL_INLINE void score_keys(size_t rows, size_t head_size, size_t padded, stru
 /* The context of a block of rows. */
 KERNEL_INLINE void weigh_values(const struct attention_head *head, size_t row, size_t rows, size_t padded,
                                 struct attention_memory *memory) {
+    struct epilogue epilogue = {.rows = rows,
+                                .row_scales = memory->inverse_sums,
+                                .row_weights = memory->weight_sums,
+                                .stride = head->context_stride};
     for (size_t d = 0; d < head->head_size; d += PANEL) {
-        dot_tile(rows, memory->weights, padded, memory->values + d * padded, values_read(head->tokens),
-                 memory->value_sums + d, UNSIGNED_START, 1, memory->tile, PANEL);
-        for (size_t r = 0; r < rows; r++) {
-            lanes_f32 inverse = f32_set(memory->inverse_sums[r]);
-            lanes_f32 weight_sum = f32_set(memory->weight_sums[r]);
-            float *target = head->context + (row + r) * head->context_stride + d;
-            for (size_t c = 0; c < PANEL; c += 16) {
-                lanes_f32 scale = f32_load(memory->value_scales + d + c);
-                lanes_f32 moved = f32_mul(weight_sum, f32_load(memory->value_offsets + d + c));
-                lanes_f32 o = f32_fma(i32_to_f32(i32_load(memory->tile + r * PANEL + c)), scale, moved);
-                f32_store(target + c, f32_fma(o, inverse, f32_load(memory->value_means + d + c)));
-            }
-        }
+        epilogue.column_scales = memory->value_scales + d;
+        epilogue.column_offsets = memory->value_offsets + d;
+        epilogue.bias = memory->value_means + d;
+        epilogue.target = head->context + row * head->context_stride + d;
+        finished_tile(memory->weights, padded, memory->values + d * padded, values_read(head->tokens),
+                      memory->value_sums + d, UNSIGNED_START, &epilogue, EPILOGUE_CONTEXT);
     }
 }
 

@@ -156,10 +156,9 @@ KERNEL_INLINE void dot_tile(size_t rows, TILE_PARAMETERS) {
 
 /* The sums are finished where they are: to store a vector takes Zen 4 as long as one or two dots, and the
  * next tile's dots begin meanwhile. */
-KERNEL_INLINE void finish_tile(const uint8_t *activations, const int8_t *panel, size_t inputs,
+KERNEL_INLINE void finish_tile(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,
                                const int32_t *column_sums, enum tile_start start,
                                const struct epilogue *epilogue, enum epilogue_kind kind) {
-    const size_t stride = inputs;
     const __m512i start_left = tile_start_of(column_sums, start);
     const __m512i start_right = tile_start_of(column_sums + 16, start);
     EACH_ROW(BEGIN_ROW)
@@ -171,25 +170,28 @@ KERNEL_INLINE void finish_tile(const uint8_t *activations, const int8_t *panel, 
 }
 
 #define DEFINE_FINISHED_TILE(name, kind)                                                                     \
-    KERNEL_NOINLINE void name(const uint8_t *activations, const int8_t *panel, size_t inputs,                \
+    KERNEL_NOINLINE void name(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs, \
                               const int32_t *column_sums, enum tile_start start,                             \
                               const struct epilogue *epilogue) {                                             \
-        finish_tile(activations, panel, inputs, column_sums, start, epilogue, kind);                         \
+        finish_tile(activations, stride, panel, inputs, column_sums, start, epilogue, kind);                 \
     }
 DEFINE_FINISHED_TILE(tile_and_store, EPILOGUE_STORE)
 DEFINE_FINISHED_TILE(tile_and_gelu, EPILOGUE_GELU)
 DEFINE_FINISHED_TILE(tile_and_add, EPILOGUE_ADD)
+DEFINE_FINISHED_TILE(tile_of_context, EPILOGUE_CONTEXT)
 
 #define HAS_FULL_TILE
-KERNEL_INLINE void full_tile(const uint8_t *activations, const int8_t *panel, size_t inputs,
+KERNEL_INLINE void full_tile(const uint8_t *activations, size_t stride, const int8_t *panel, size_t inputs,
                              const int32_t *column_sums, enum tile_start start,
                              const struct epilogue *epilogue, enum epilogue_kind kind) {
     if (kind == EPILOGUE_STORE)
-        tile_and_store(activations, panel, inputs, column_sums, start, epilogue);
+        tile_and_store(activations, stride, panel, inputs, column_sums, start, epilogue);
     else if (kind == EPILOGUE_GELU)
-        tile_and_gelu(activations, panel, inputs, column_sums, start, epilogue);
+        tile_and_gelu(activations, stride, panel, inputs, column_sums, start, epilogue);
+    else if (kind == EPILOGUE_ADD)
+        tile_and_add(activations, stride, panel, inputs, column_sums, start, epilogue);
     else
-        tile_and_add(activations, panel, inputs, column_sums, start, epilogue);
+        tile_of_context(activations, stride, panel, inputs, column_sums, start, epilogue);
 }
 
 #define STORE_SCORES(row, left, right)                                                                       \

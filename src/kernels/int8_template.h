@@ -60,15 +60,36 @@ KERNEL_INLINE float quantization_factor(float largest, float steps) {
     return largest > 1e-36f ? steps / largest : 0;
 }
 
+/* 1.5 * 2^23: a float next to it is it plus a whole number, which the low bits hold. */
+#define ROUNDED      12582912.0f
+#define ROUNDED_BITS 0x4b400000u
+
+#if !defined(HAS_ROUND_PRODUCT)
+/* a * b + offset in the low bytes of the lanes, rounded once, half to even; less than 2^21, an even offset.
+ */
+KERNEL_INLINE lanes_i32 f32_round_product(lanes_f32 a, lanes_f32 b, int offset) {
+    return f32_as_i32(f32_fma(a, b, f32_set(ROUNDED + (float)offset)));
+}
+#endif
+
+#if !defined(HAS_INTERLEAVE_BYTES)
+/* In each lane the low bytes of those of four vectors, the first's lowest. */
+KERNEL_INLINE lanes_i32 i32_interleave_bytes(const lanes_i32 *vectors) {
+    const lanes_i32 byte = i32_set(0xff);
+    lanes_i32 lower = i32_or(i32_and(vectors[0], byte), i32_shift_left(i32_and(vectors[1], byte), 8));
+    lanes_i32 upper = i32_or(i32_shift_left(i32_and(vectors[2], byte), 16), i32_shift_left(vectors[3], 24));
+    return i32_or(lower, upper);
+}
+#endif
+
 KERNEL_INLINE void quantize_row(const float *row, size_t size, float factor, int32_t offset,
                                 uint8_t *values) {
     lanes_f32 factors = f32_set(factor);
-    lanes_i32 offsets = i32_set(offset);
     for (size_t i = 0; i < size; i += 64) {
         lanes_i32 bytes[4];
         KERNEL_UNROLL
         for (size_t j = 0; j < 4; j++)
-            bytes[j] = i32_add(f32_round(f32_mul(f32_load(row + i + 16 * j), factors)), offsets);
+            bytes[j] = f32_round_product(f32_load(row + i + 16 * j), factors, offset);
         i32_store_64_bytes(values + i, bytes[0], bytes[1], bytes[2], bytes[3]);
     }
 }
@@ -229,28 +250,32 @@ KERNEL_FUNCTION void level_embed(const struct embedding_tables *tables,
     }
 }
 
-/* The sums of a tile of up to KERNEL_BLOCK_ROWS rows and the 32 columns from `column` on, and what becomes of
- * them. */
-KERNEL_INLINE void finished_tile(const struct linear *linear, const struct activations *input, size_t row,
-                                 size_t column, enum tile_start start, struct epilogue *epilogue,
-                                 enum epilogue_kind kind) {
-    size_t inputs = linear->inputs;
-    const uint8_t *activations = input->values + row * inputs;
-    const int8_t *panel = linear->panels + column * inputs;
-    const int32_t *column_sums = linear->compensation + column;
-    epilogue->row_scales = input->scales + row;
-    epilogue->column_scales = linear->scales + column;
-    epilogue->bias = linear->bias + column;
+/* The sums of a tile of epilogue->rows rows and 32 columns, and what becomes of them. */
+KERNEL_INLINE void finished_tile(const uint8_t *activations, size_t stride, const int8_t *panel,
+                                 size_t inputs, const int32_t *column_sums, enum tile_start start,
+                                 const struct epilogue *epilogue, enum epilogue_kind kind) {
 #if defined(HAS_FULL_TILE)
     if (epilogue->rows == KERNEL_BLOCK_ROWS) {
-        full_tile(activations, panel, inputs, column_sums, start, epilogue, kind);
+        full_tile(activations, stride, panel, inputs, column_sums, start, epilogue, kind);
         return;
     }
 #endif
     _Alignas(64) int32_t sums[KERNEL_BLOCK_ROWS * PANEL];
-    dot_tile(epilogue->rows, activations, inputs, panel, inputs, column_sums, start, 1, sums, PANEL);
+    dot_tile(epilogue->rows, activations, stride, panel, inputs, column_sums, start, 1, sums, PANEL);
     for (size_t r = 0; r < epilogue->rows; r++)
         epilogue_row(epilogue, kind, r, sums + r * PANEL, SIDE_BY_SIDE < 2 ? 1 : 2);
+}
+
+/* That of some of a layer's rows and the 32 columns from `column` on. */
+KERNEL_INLINE void tile_of_linear(const struct linear *linear, const struct activations *input, size_t row,
+                                  size_t column, enum tile_start start, struct epilogue *epilogue,
+                                  enum epilogue_kind kind) {
+    size_t inputs = linear->inputs;
+    epilogue->row_scales = input->scales + row;
+    epilogue->column_scales = linear->scales + column;
+    epilogue->bias = linear->bias + column;
+    finished_tile(input->values + row * inputs, inputs, linear->panels + column * inputs, inputs,
+                  linear->compensation + column, start, epilogue, kind);
 }
 
 KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_panel, size_t panels,
@@ -260,7 +285,7 @@ KERNEL_FUNCTION void level_linear(const struct linear *linear, size_t first_pane
         struct epilogue epilogue = {.target = out + panel * PANEL, .stride = stride};
         for (size_t row = 0; row < count; row += epilogue.rows) {
             epilogue.rows = next_block(count - row);
-            finished_tile(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_STORE);
+            tile_of_linear(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_STORE);
             epilogue.target += epilogue.rows * stride;
         }
     }
@@ -280,7 +305,7 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
             epilogue.target = block + column;
             epilogue.gelu_scale = transform->scale + column;
             epilogue.gelu_shift = transform->shift + column;
-            finished_tile(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_GELU);
+            tile_of_linear(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_GELU);
         }
         quantize_rows(block, largest, epilogue.rows, 255.0f, UNSIGNED_OFFSET, row, output);
     }
@@ -313,7 +338,7 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
         for (size_t column = 0; column < outputs; column += PANEL) {
             epilogue.target = rows + column;
             prefetch_tile(residual, outputs, next_row, next_rows, column);
-            finished_tile(linear, input, row, column, start, &epilogue, EPILOGUE_ADD);
+            tile_of_linear(linear, input, row, column, start, &epilogue, EPILOGUE_ADD);
         }
         if (quantized != NULL)
             normalize_and_quantize(*normalization, rows, lane_sums, epilogue.rows, *transform, row, quantized,

@@ -61,7 +61,8 @@ KERNEL_INLINE lanes_f32 f32_abs(lanes_f32 a) {
     return (lanes_f32){_mm256_and_ps(a.low, magnitude), _mm256_and_ps(a.high, magnitude)};
 }
 /* table[index % 8] */
-KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
+#define LOOKUP_OF_EIGHT
+KERNEL_INLINE lanes_f32 f32_lookup(const float *table, lanes_i32 index) {
     __m256 values = _mm256_loadu_ps(table);
     return (lanes_f32){_mm256_permutevar8x32_ps(values, index.low),
                        _mm256_permutevar8x32_ps(values, index.high)};
@@ -149,17 +150,21 @@ KERNEL_INLINE __m256i low_bytes_of_32(lanes_i32 a, lanes_i32 b) {
     return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second),
                                        _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
-/* The low bytes of 64 lanes; each lane must be a byte's value, signed or unsigned. */
 KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
     _mm256_storeu_si256((__m256i *)(void *)p, low_bytes_of_32(a, b));
     _mm256_storeu_si256((__m256i *)(void *)(p + 32), low_bytes_of_32(c, d));
 }
-/* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
- * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+/* Those of lanes 4g to 4g + 3 of a, b, c and d, 16 bytes, go to p + g * stride. */
+KERNEL_INLINE __m256i low_bytes_of_groups(__m256i a, __m256i b, __m256i c, __m256i d) {
+    const __m256i byte = _mm256_set1_epi32(0xff);
+    __m256i first = _mm256_packus_epi32(_mm256_and_si256(a, byte), _mm256_and_si256(b, byte));
+    __m256i second = _mm256_packus_epi32(_mm256_and_si256(c, byte), _mm256_and_si256(d, byte));
+    return _mm256_packus_epi16(first, second);
+}
 KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
                                     lanes_i32 d) {
-    __m256i low = _mm256_packs_epi16(_mm256_packs_epi32(a.low, b.low), _mm256_packs_epi32(c.low, d.low));
-    __m256i high = _mm256_packs_epi16(_mm256_packs_epi32(a.high, b.high), _mm256_packs_epi32(c.high, d.high));
+    __m256i low = low_bytes_of_groups(a.low, b.low, c.low, d.low);
+    __m256i high = low_bytes_of_groups(a.high, b.high, c.high, d.high);
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(low));
     _mm_storeu_si128((__m128i *)(void *)(p + stride), _mm256_extracti128_si256(low, 1));
     _mm_storeu_si128((__m128i *)(void *)(p + 2 * stride), _mm256_castsi256_si128(high));
@@ -237,9 +242,13 @@ KERNEL_INLINE lanes_u16 u16_multiply_high(lanes_u16 a, lanes_u16 b) {
     (lanes_u16) {                                                                                            \
         _mm256_srli_epi16((a).low, count), _mm256_srli_epi16((a).high, count)                                \
     }
-KERNEL_INLINE lanes_i32 u16_pair_sums(lanes_u16 a) {
+KERNEL_INLINE lanes_i32 u16_add_pair_sums(lanes_i32 sums, lanes_u16 a) {
     const __m256i ones = _mm256_set1_epi16(1);
-    return (lanes_i32){_mm256_madd_epi16(a.low, ones), _mm256_madd_epi16(a.high, ones)};
+    return (lanes_i32){_mm256_add_epi32(sums.low, _mm256_madd_epi16(a.low, ones)),
+                       _mm256_add_epi32(sums.high, _mm256_madd_epi16(a.high, ones))};
+}
+KERNEL_INLINE lanes_u16 u16_round_product(lanes_u16 a, lanes_u16 b) {
+    return U16_PAIR(_mm256_mulhrs_epi16, a, b);
 }
 /* There is no shift by a count of each lane: 2^(14 - count), 0 from 15 on, is looked up by its two bytes, and
  * vpmulhrsw is (a * b + 2^14) >> 15. */

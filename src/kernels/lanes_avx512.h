@@ -23,8 +23,8 @@ typedef __m512i lanes_i32;
 #define f32_min(a, b)    _mm512_min_ps(a, b)
 #define f32_max(a, b)    _mm512_max_ps(a, b)
 #define f32_abs(a)       _mm512_abs_ps(a)
-/* table[index % 8] */
-#define f32_lookup(table, index) _mm512_permutexvar_ps(index, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)))
+/* table[index % 16] */
+#define f32_lookup(table, index) _mm512_permutexvar_ps(index, _mm512_loadu_ps(table))
 
 KERNEL_INLINE float f32_reduce_add(lanes_f32 a) {
     __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
@@ -60,25 +60,45 @@ KERNEL_INLINE float f32_reduce_max(lanes_f32 a) {
 #define f32_as_i32(a)                    _mm512_castps_si512(a)
 #define f32_round(a)                     _mm512_cvtps_epi32(a)
 
-/* The low bytes of 64 lanes, each 0 to 255: a level with these lanes stores all activations as unsigned
- * bytes, so that the packs' saturation never acts. Both packs work within 128-bit parts; the permutation
- * restores the order. */
+/* The low 16 bits of lanes 4g to 4g + 3 of a, then of b, in 128-bit part g. */
+KERNEL_INLINE __m512i low_words_of_groups(__m512i a, __m512i b) {
+    const __m512i order = _mm512_set_epi16(62, 60, 58, 56, 30, 28, 26, 24, 54, 52, 50, 48, 22, 20, 18, 16, 46,
+                                           44, 42, 40, 14, 12, 10, 8, 38, 36, 34, 32, 6, 4, 2, 0);
+    return _mm512_permutex2var_epi16(a, order, b);
+}
+/* The low bytes of lanes 4g to 4g + 3 of a, b, c and d in 128-bit part g. Saturation never acts on 0 to 255
+ * as unsigned, nor on -128 to 127 as signed words. */
+KERNEL_INLINE __m512i low_unsigned_bytes(lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
+    return _mm512_packus_epi16(low_words_of_groups(a, b), low_words_of_groups(c, d));
+}
+KERNEL_INLINE __m512i low_signed_bytes(lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
+    return _mm512_packs_epi16(low_words_of_groups(a, b), low_words_of_groups(c, d));
+}
+
+/* The low bytes of 64 lanes, each 0 to 255, as a level with these lanes stores all activations. */
 KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i bytes = _mm512_packus_epi16(_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d));
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, low_unsigned_bytes(a, b, c, d)));
 }
 
 /* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
- * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+ * bytes, each -128 to 127, go to p + g * stride. */
 KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
                                     lanes_i32 d) {
-    __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    __m512i bytes = low_signed_bytes(a, b, c, d);
     _mm_storeu_si128((__m128i *)(void *)p, _mm512_castsi512_si128(bytes));
     _mm_storeu_si128((__m128i *)(void *)(p + stride), _mm512_extracti32x4_epi32(bytes, 1));
     _mm_storeu_si128((__m128i *)(void *)(p + 2 * stride), _mm512_extracti32x4_epi32(bytes, 2));
     _mm_storeu_si128((__m128i *)(void *)(p + 3 * stride), _mm512_extracti32x4_epi32(bytes, 3));
 }
+
+/* In each lane the low bytes of those of four vectors, each -128 to 127, the first's lowest. */
+KERNEL_INLINE lanes_i32 i32_interleave_bytes(const lanes_i32 *v) {
+    const __m512i order =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    return _mm512_shuffle_epi8(low_signed_bytes(v[0], v[1], v[2], v[3]), order);
+}
+#define HAS_INTERLEAVE_BYTES
 
 /* As in softmax_template.h, with 4 lanes of no meaning after the twelve: two vectors become one whose halves
  * are still to be reduced, again and again. */
@@ -108,15 +128,16 @@ DEFINE_REDUCE_ROWS(i32_reduce_add_rows, _mm512_add_epi32)
 /* Thirty-two lanes of 16 bits without a sign, in the order of the pack that makes them. */
 typedef __m512i lanes_u16;
 
-#define u16_narrow(a, b)          _mm512_packs_epi32(a, b)
-#define u16_set(x)                _mm512_set1_epi16((short)(x))
-#define u16_add(a, b)             _mm512_add_epi16(a, b)
-#define u16_sub(a, b)             _mm512_sub_epi16(a, b)
-#define u16_multiply_high(a, b)   _mm512_mulhi_epu16(a, b)
-#define u16_shift_left(a, count)  _mm512_sllv_epi16(a, _mm512_set1_epi16((short)(count)))
-#define u16_shift_right(a, count) _mm512_srlv_epi16(a, _mm512_set1_epi16((short)(count)))
-#define u16_pair_sums(a)          _mm512_madd_epi16(a, _mm512_set1_epi16(1))
-#define u16_round_off(a, counts)  _mm512_avg_epu16(_mm512_srlv_epi16(a, counts), _mm512_setzero_si512())
+#define u16_narrow(a, b)           _mm512_packs_epi32(a, b)
+#define u16_set(x)                 _mm512_set1_epi16((short)(x))
+#define u16_add(a, b)              _mm512_add_epi16(a, b)
+#define u16_sub(a, b)              _mm512_sub_epi16(a, b)
+#define u16_multiply_high(a, b)    _mm512_mulhi_epu16(a, b)
+#define u16_shift_left(a, count)   _mm512_sllv_epi16(a, _mm512_set1_epi16((short)(count)))
+#define u16_shift_right(a, count)  _mm512_srlv_epi16(a, _mm512_set1_epi16((short)(count)))
+#define u16_add_pair_sums(sums, a) _mm512_dpwssd_epi32(sums, a, _mm512_set1_epi16(1))
+#define u16_round_product(a, b)    _mm512_mulhrs_epi16(a, b)
+#define u16_round_off(a, counts)   _mm512_avg_epu16(_mm512_srlv_epi16(a, counts), _mm512_setzero_si512())
 
 #define u16_load(p)     _mm512_loadu_si512(p)
 #define u16_store(p, a) _mm512_storeu_si512(p, a)

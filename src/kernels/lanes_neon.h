@@ -69,13 +69,14 @@ KERNEL_INLINE lanes_f32 f32_max(lanes_f32 x, lanes_f32 y) {
 KERNEL_INLINE lanes_f32 f32_abs(lanes_f32 x) {
     return (lanes_f32){vabsq_f32(x.a), vabsq_f32(x.b), vabsq_f32(x.c), vabsq_f32(x.d)};
 }
+#define LOOKUP_OF_EIGHT
 /* table[index % 8], by the bytes of four floats at a time */
 KERNEL_INLINE float32x4_t lookup_four(uint8x16x2_t bytes, int32x4_t index) {
     uint32x4_t first = vshlq_n_u32(vandq_u32(vreinterpretq_u32_s32(index), vdupq_n_u32(7)), 2);
     uint32x4_t places = vmlaq_u32(vdupq_n_u32(0x03020100), first, vdupq_n_u32(0x01010101));
     return vreinterpretq_f32_u8(vqtbl2q_u8(bytes, vreinterpretq_u8_u32(places)));
 }
-KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
+KERNEL_INLINE lanes_f32 f32_lookup(const float *table, lanes_i32 index) {
     uint8x16x2_t bytes = {
         {vreinterpretq_u8_f32(vld1q_f32(table)), vreinterpretq_u8_f32(vld1q_f32(table + 4))}};
     return (lanes_f32){lookup_four(bytes, index.a), lookup_four(bytes, index.b), lookup_four(bytes, index.c),
@@ -166,7 +167,7 @@ KERNEL_INLINE int8x16_t narrowed(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_
     return vcombine_s8(vmovn_s16(low), vmovn_s16(high));
 }
 /* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
- * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+ * bytes, go to p + g * stride. */
 KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
                                     lanes_i32 d) {
     vst1q_s8(p, narrowed(a.a, b.a, c.a, d.a));
@@ -265,9 +266,18 @@ KERNEL_INLINE lanes_u16 u16_shift_left(lanes_u16 x, int count) {
 KERNEL_INLINE lanes_u16 u16_shift_right(lanes_u16 x, int count) {
     return u16_shift_left(x, -count);
 }
-KERNEL_INLINE lanes_i32 u16_pair_sums(lanes_u16 x) {
-    return (lanes_i32){vreinterpretq_s32_u32(vpaddlq_u16(x.a)), vreinterpretq_s32_u32(vpaddlq_u16(x.b)),
-                       vreinterpretq_s32_u32(vpaddlq_u16(x.c)), vreinterpretq_s32_u32(vpaddlq_u16(x.d))};
+KERNEL_INLINE int32x4_t add_pair_sums_of_eight(int32x4_t sums, uint16x8_t x) {
+    return vreinterpretq_s32_u32(vpadalq_u16(vreinterpretq_u32_s32(sums), x));
+}
+KERNEL_INLINE lanes_i32 u16_add_pair_sums(lanes_i32 sums, lanes_u16 x) {
+    return (lanes_i32){add_pair_sums_of_eight(sums.a, x.a), add_pair_sums_of_eight(sums.b, x.b),
+                       add_pair_sums_of_eight(sums.c, x.c), add_pair_sums_of_eight(sums.d, x.d)};
+}
+KERNEL_INLINE uint16x8_t round_product_eight(uint16x8_t x, uint16x8_t y) {
+    return vreinterpretq_u16_s16(vqrdmulhq_s16(vreinterpretq_s16_u16(x), vreinterpretq_s16_u16(y)));
+}
+KERNEL_INLINE lanes_u16 u16_round_product(lanes_u16 x, lanes_u16 y) {
+    return U16_EACH(round_product_eight, x, y);
 }
 /* A rounding shift by -(count + 1), which is the complement of count. */
 KERNEL_INLINE uint16x8_t round_off_eight(uint16x8_t x, uint16x8_t counts) {

@@ -98,10 +98,11 @@ KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
     return r;
 #endif
 }
-/* table[index % 8] */
-KERNEL_INLINE lanes_f32 f32_lookup(const float table[8], lanes_i32 index) {
+/* table[index % 16]. A level that looks up floats in registers of eight defines LOOKUP_OF_EIGHT; the index is
+ * then below eight. */
+KERNEL_INLINE lanes_f32 f32_lookup(const float *table, lanes_i32 index) {
     lanes_f32 r;
-    EACH_LANE r.lane[i] = table[index.lane[i] & 7];
+    EACH_LANE r.lane[i] = table[index.lane[i] & 15];
     return r;
 }
 KERNEL_INLINE lanes_f32 f32_div(lanes_f32 a, lanes_f32 b) {
@@ -198,7 +199,7 @@ KERNEL_INLINE int32_t i32_reduce_max(lanes_i32 a) {
 KERNEL_INLINE void i32_store_bytes(uint8_t *p, lanes_i32 a) {
     EACH_LANE p[i] = (uint8_t)a.lane[i];
 }
-/* The low bytes of 64 lanes; each lane must be a byte's value, signed or unsigned. */
+/* Those of 64 lanes. */
 KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lanes_i32 c, lanes_i32 d) {
     i32_store_bytes(p, a);
     i32_store_bytes(p + 16, b);
@@ -206,14 +207,14 @@ KERNEL_INLINE void i32_store_64_bytes(uint8_t *p, lanes_i32 a, lanes_i32 b, lane
     i32_store_bytes(p + 48, d);
 }
 /* The low bytes of four vectors in groups of four lanes: those of lanes 4g to 4g + 3 of a, b, c and d, 16
- * bytes, go to p + g * stride. Each lane must be a signed byte's value. */
+ * bytes, go to p + g * stride. */
 KERNEL_INLINE void i32_store_groups(int8_t *p, size_t stride, lanes_i32 a, lanes_i32 b, lanes_i32 c,
                                     lanes_i32 d) {
     const lanes_i32 *vectors[4] = {&a, &b, &c, &d};
     for (size_t g = 0; g < 4; g++)
         for (size_t v = 0; v < 4; v++)
             for (size_t i = 0; i < 4; i++)
-                p[g * stride + 4 * v + i] = (int8_t)vectors[v]->lane[4 * g + i];
+                p[g * stride + 4 * v + i] = (int8_t)(uint8_t)vectors[v]->lane[4 * g + i];
 }
 KERNEL_INLINE lanes_f32 i32_to_f32(lanes_i32 a) {
     lanes_f32 r;
@@ -242,6 +243,18 @@ KERNEL_INLINE lanes_i32 f32_round(lanes_f32 a) {
     }
     return r;
 }
+
+/* As in int8_template.h: a product of floats is exact as a double, and so the sum is rounded once. */
+KERNEL_INLINE lanes_i32 f32_round_product(lanes_f32 a, lanes_f32 b, int offset) {
+    double rounded[16];
+    uint64_t bits[16];
+    lanes_i32 r;
+    EACH_LANE rounded[i] = (double)a.lane[i] * (double)b.lane[i] + (6755399441055744.0 + offset);
+    memcpy(bits, rounded, sizeof bits);
+    EACH_LANE r.lane[i] = (int32_t)(uint32_t)bits[i];
+    return r;
+}
+#define HAS_ROUND_PRODUCT
 
 /* Copies of the sign come in; written so that it is defined for negative numbers. */
 KERNEL_INLINE lanes_i32 i32_shift_right_signed(lanes_i32 a, int count) {
@@ -317,11 +330,15 @@ KERNEL_INLINE lanes_u16 u16_shift_right(lanes_u16 a, int count) {
     EACH_NARROW_LANE a.lane[i] = (uint16_t)(a.lane[i] >> count);
     return a;
 }
-/* Sums of two lanes each, of lanes below 2^15. */
-KERNEL_INLINE lanes_i32 u16_pair_sums(lanes_u16 a) {
-    lanes_i32 r;
-    EACH_LANE r.lane[i] = a.lane[i] + a.lane[16 + i];
-    return r;
+/* sums + those of two lanes each, of lanes below 2^15. */
+KERNEL_INLINE lanes_i32 u16_add_pair_sums(lanes_i32 sums, lanes_u16 a) {
+    EACH_LANE sums.lane[i] += a.lane[i] + a.lane[16 + i];
+    return sums;
+}
+/* a * b / 2^15, rounded to nearest, halves up; both below 2^15. */
+KERNEL_INLINE lanes_u16 u16_round_product(lanes_u16 a, lanes_u16 b) {
+    EACH_NARROW_LANE a.lane[i] = (uint16_t)(((uint32_t)a.lane[i] * b.lane[i] + 0x4000) >> 15);
+    return a;
 }
 /* a / 2^(count + 1), rounded to nearest, halves up; a below 2^15, so that it is 0 from a count of 15 on. */
 KERNEL_INLINE lanes_u16 u16_round_off(lanes_u16 a, lanes_u16 counts) {

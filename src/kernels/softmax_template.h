@@ -115,8 +115,8 @@ KERNEL_INLINE void exponentials(const uint16_t *scores, const struct softmax_row
 
 /* e to weights, as their bytes' values. */
 KERNEL_INLINE void take_weights(lanes_u16 *e, struct softmax_sums *sums, size_t vectors) {
-    EACH_VECTOR sums->sum = i32_add(sums->sum, u16_pair_sums(e[v]));
-    EACH_VECTOR e[v] = u16_shift_right(u16_add(e[v], u16_set(WEIGHT_STEP / 2)), 6);
+    EACH_VECTOR sums->sum = u16_add_pair_sums(sums->sum, e[v]);
+    EACH_VECTOR e[v] = u16_round_product(e[v], u16_set(0x8000 / WEIGHT_STEP));
     EACH_VECTOR sums->byte_sum = u16_add(sums->byte_sum, e[v]);
 }
 
@@ -157,7 +157,7 @@ KERNEL_INLINE void weigh_rows(size_t rows, size_t tokens, size_t padded, struct 
         else
             weigh_scores(scores + t, &row, &last, &sums, bytes + t, 1);
         i32_store(memory->sums + r * 16, sums.sum);
-        i32_store(memory->byte_sums + r * 16, u16_pair_sums(sums.byte_sum));
+        i32_store(memory->byte_sums + r * 16, u16_add_pair_sums(i32_set(0), sums.byte_sum));
     }
 }
 
