@@ -227,7 +227,8 @@ LINKED_LIBRARIES = $(filter -l%,$(PACKAGE_LIBS)) -lc
 LINKED_ARCHIVES = $(patsubst -l:%,%,$(filter -l:%,$(LINKED_LIBRARIES))) $(patsubst -l%,lib%.a,$(filter-out -l:%,$(LINKED_LIBRARIES)))
 LINKED = $(foreach archive,$(LINKED_ARCHIVES),$(shell $(CC) -print-file-name=$(archive))) \
     $(shell $(CC) -print-libgcc-file-name) $(shell $(BUILD_CC) -print-file-name=libutf8proc.a) $(ONNX_PROTO) $(if $(LLHTTP_OBJECTS),/usr/share/llhttp/llhttp.c)
-$(GENERATED)/sbom.json: scripts/sbom Makefile $(BUILD)/command
+# dpkg knows their versions.
+$(GENERATED)/sbom.json: scripts/sbom Makefile $(BUILD)/command $(wildcard /var/lib/dpkg/status)
 	@mkdir -p $(@D)
 	$(Q)scripts/sbom $(VERSION) $(LINKED) >$@
 $(BUILD)/embedded/sbom.c: $(GENERATED)/sbom.json
