@@ -46,8 +46,11 @@ KERNEL_INLINE lanes_f32 f32_mul(lanes_f32 a, lanes_f32 b) {
 }
 #if defined(FP_FAST_FMAF)
 /* a * b + c, rounded once. */
+KERNEL_INLINE float fused_multiply_add(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
 KERNEL_INLINE lanes_f32 f32_fma(lanes_f32 a, lanes_f32 b, lanes_f32 c) {
-    EACH_LANE c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    EACH_LANE c.lane[i] = fused_multiply_add(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
 #else
