@@ -13,7 +13,9 @@ WORKDIR /rescoldo
 COPY scripts/deps scripts/deps
 ARG TARGETARCH
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    rm -f /etc/apt/apt.conf.d/docker-clean && scripts/deps fetch build ccache "target-${TARGETARCH}" \
+    rm -f /etc/apt/apt.conf.d/docker-clean \
+    && printf 'path-exclude=%s\n' '*/lto1' '*-lto-dump*' '*/lib*san.*' >/etc/dpkg/dpkg.cfg.d/unused \
+    && scripts/deps fetch build ccache "target-${TARGETARCH}" \
     && rm -rf /var/lib/apt/lists/*
 COPY models/ models/
 ARG MODEL=ms-marco-MiniLM-L-12-v2

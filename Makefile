@@ -104,7 +104,9 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@echo '$(1) $@')
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL)
 
-LIBRARY_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine evaluation bake api))))
+# What takes longest to compile comes first, so that no processor waits for it at the end.
+LONGEST := src/kernels/reference.c
+LIBRARY_SOURCES := $(LONGEST) $(filter-out $(LONGEST),$(sort $(wildcard $(addsuffix /*.c,$(addprefix src/,base formats kernels tokenizer engine evaluation bake api)))))
 API_SOURCES := $(filter src/api/%,$(LIBRARY_SOURCES))
 PROGRAM_SOURCES := $(sort $(wildcard src/server/*.c src/cli/*.c))
 UNIT_TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
@@ -123,8 +125,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_TEST_SOURCES))
 .SECONDARY:
 .PHONY: all release help deps run test unit arm64-unit pytest install install-program uninstall selftest dist format format-check clean distclean
 
-# What takes longest to compile comes first, so that no processor waits for it at the end.
-all: $(BUILD)/objects/src/kernels/reference.o $(BUILD)/rescoldo
+all: $(BUILD)/rescoldo
 release: all
 
 help:
