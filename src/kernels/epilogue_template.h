@@ -39,7 +39,7 @@ static const float gelu_constants[16] = EIGHT_AND_COPIES(0.0f, -0.0020020818f, 0
 /* GELU(x) = max(x, 0) - h(min(|x|, 4.4)): at most 2.5e-5 from the exact erf form everywhere, less than half
  * of a hundredth of one step of the 8-bit output. The sum with 1.5 * 2^22 is rounded to halves and has the
  * number of the half in its low bits. One polynomial for all would need three multiplications more, and be a
- * fifth as exact. In place. */
+ * sixth as exact. In place. */
 KERNEL_INLINE void gelu(lanes_f32 *x, size_t vectors) {
     lanes_f32 a[MOST_SIDE_BY_SIDE], h[MOST_SIDE_BY_SIDE];
     lanes_i32 half[MOST_SIDE_BY_SIDE];
