@@ -86,8 +86,9 @@ KERNEL_INLINE void finish_vectors(const struct epilogue *epilogue, enum epilogue
         EACH_VECTOR factor[v] = f32_mul(weight, f32_load(epilogue->column_offsets + c + 16 * v));
         EACH_VECTOR y[v] = f32_fma(y[v], f32_load(epilogue->column_scales + c + 16 * v), factor[v]);
         EACH_VECTOR factor[v] = row_scale;
-    } else
+    } else {
         EACH_VECTOR factor[v] = f32_mul(row_scale, f32_load(epilogue->column_scales + c + 16 * v));
+    }
     EACH_VECTOR y[v] = f32_fma(y[v], factor[v], f32_load(epilogue->bias + c + 16 * v));
     if (kind == EPILOGUE_GELU) {
         float *so_far = epilogue->so_far + row * 16;

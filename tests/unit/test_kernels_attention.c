@@ -22,6 +22,7 @@ enum head_kind {
     HEAD_CONSTANT, /* some columns of keys and values are constant */
     HEAD_ZERO,
     HEAD_OUTLIER, /* one key and one value far from the others */
+    HEAD_FAR,     /* all keys and values far from zero, compared with their range */
     HEAD_TINY,
     HEAD_HUGE,
     HEAD_KINDS,
@@ -41,12 +42,15 @@ static void shape_columns(struct head_case *c, struct random *random, enum head_
                 c->memory[t * stride + column] = (float)(column % 5) - 2;
         if (kind == HEAD_OUTLIER && column % 7 == 0)
             c->memory[random_below(random, (uint32_t)c->head.tokens) * stride + column] = 30;
+        if (kind == HEAD_FAR)
+            for (size_t t = 0; t < c->head.tokens; t++)
+                c->memory[t * stride + column] += column % 2 == 0 ? 1000 : -3000;
     }
 }
 
 static struct head_case head_create(struct random *random, size_t head_size, size_t tokens, size_t queries,
                                     enum head_kind kind) {
-    static const float magnitudes[HEAD_KINDS] = {2, 20, 1, 0, 1, 1e-20f, 1e12f};
+    static const float magnitudes[HEAD_KINDS] = {2, 20, 1, 0, 1, 1, 1e-20f, 1e12f};
     size_t stride = 3 * head_size;
     struct head_case c = {.memory = aligned(tokens * stride * sizeof(float))};
     random_units(random, c.memory, tokens * stride, kind == HEAD_RANDOM ? 0.3f : 0, magnitudes[kind]);
