@@ -49,38 +49,36 @@ struct column_ranges {
     lanes_f32 value_mean;
 };
 
+/* What is seen of 16 columns of the keys and of the values in some rows. */
+struct columns_seen {
+    lanes_f32 key_low, key_high, value_low, value_high, value_sum;
+};
+
+KERNEL_INLINE void see_row(struct columns_seen *seen, const float *key_row, const float *value_row) {
+    lanes_f32 key = f32_load(key_row), value = f32_load(value_row);
+    seen->key_low = f32_min(seen->key_low, key);
+    seen->key_high = f32_max(seen->key_high, key);
+    seen->value_low = f32_min(seen->value_low, value);
+    seen->value_high = f32_max(seen->value_high, value);
+    seen->value_sum = f32_add(seen->value_sum, value);
+}
+
 /* In one pass over the rows, even and odd ones apart: each minimum waits for the one before. */
 KERNEL_INLINE struct column_ranges measure_columns(const struct attention_head *head, size_t d) {
     size_t stride = head->key_stride, count = head->tokens;
     const float *keys = head->key + d, *values = head->value + d;
-    lanes_f32 first_key = f32_load(keys), first_value = f32_load(values);
-    lanes_f32 key_low[2] = {first_key, first_key}, key_high[2] = {first_key, first_key};
-    lanes_f32 value_low[2] = {first_value, first_value}, value_high[2] = {first_value, first_value};
-    lanes_f32 sums[2] = {f32_set(0), f32_set(0)};
+    lanes_f32 key = f32_load(keys), value = f32_load(values);
+    struct columns_seen even = {key, key, value, value, f32_set(0)}, odd = even;
     for (size_t t = 0; t + 1 < count; t += 2) {
-        KERNEL_UNROLL
-        for (size_t i = 0; i < 2; i++) {
-            lanes_f32 key = f32_load(keys + (t + i) * stride), value = f32_load(values + (t + i) * stride);
-            key_low[i] = f32_min(key_low[i], key);
-            key_high[i] = f32_max(key_high[i], key);
-            value_low[i] = f32_min(value_low[i], value);
-            value_high[i] = f32_max(value_high[i], value);
-            sums[i] = f32_add(sums[i], value);
-        }
+        see_row(&even, keys + t * stride, values + t * stride);
+        see_row(&odd, keys + (t + 1) * stride, values + (t + 1) * stride);
     }
-    if (count % 2 == 1) {
-        lanes_f32 key = f32_load(keys + (count - 1) * stride),
-                  value = f32_load(values + (count - 1) * stride);
-        key_low[0] = f32_min(key_low[0], key);
-        key_high[0] = f32_max(key_high[0], key);
-        value_low[0] = f32_min(value_low[0], value);
-        value_high[0] = f32_max(value_high[0], value);
-        sums[0] = f32_add(sums[0], value);
-    }
+    if (count % 2 == 1)
+        see_row(&even, keys + (count - 1) * stride, values + (count - 1) * stride);
     struct column_ranges ranges;
-    ranges.key = range_of(f32_min(key_low[0], key_low[1]), f32_max(key_high[0], key_high[1]));
-    ranges.value = range_of(f32_min(value_low[0], value_low[1]), f32_max(value_high[0], value_high[1]));
-    ranges.value_mean = f32_mul(f32_add(sums[0], sums[1]), f32_set(1.0f / (float)count));
+    ranges.key = range_of(f32_min(even.key_low, odd.key_low), f32_max(even.key_high, odd.key_high));
+    ranges.value = range_of(f32_min(even.value_low, odd.value_low), f32_max(even.value_high, odd.value_high));
+    ranges.value_mean = f32_mul(f32_add(even.value_sum, odd.value_sum), f32_set(1.0f / (float)count));
     return ranges;
 }
 
