@@ -8,30 +8,40 @@
 #             BASE=      another Debian 12 or 13 to build on
 ARG BASE=debian:trixie-slim
 
-FROM --platform=${BUILDPLATFORM} ${BASE} AS builder
-WORKDIR /rescoldo
+FROM --platform=${BUILDPLATFORM} ${BASE} AS packages
+RUN rm -f /etc/apt/apt.conf.d/docker-clean \
+    && printf '%s\n' 'Dir::State::lists "/var/cache/apt/lists";' 'Acquire::Languages "none";' >/etc/apt/apt.conf.d/lists \
+    && printf 'path-exclude=%s\n' '*/lto1' '*-lto-dump*' '*/lib*san.*' '*gprofng*' >/etc/dpkg/dpkg.cfg.d/unused
+WORKDIR /model
 COPY scripts/deps scripts/deps
-ARG TARGETARCH
-RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    rm -f /etc/apt/apt.conf.d/docker-clean \
-    && printf 'path-exclude=%s\n' '*/lto1' '*-lto-dump*' '*/lib*san.*' >/etc/dpkg/dpkg.cfg.d/unused \
-    && scripts/deps fetch build ccache "target-${TARGETARCH}" \
-    && rm -rf /var/lib/apt/lists/*
+
+FROM packages AS model
+RUN --mount=type=cache,id=model-packages,target=/var/cache/apt,sharing=locked \
+    mkdir -p /var/cache/apt/lists/partial && scripts/deps fetch
 COPY models/ models/
 ARG MODEL=ms-marco-MiniLM-L-12-v2
 ARG HF_ENDPOINT=
-RUN --mount=type=cache,target=/var/cache/apt,sharing=locked models/collect "${MODEL}" sources
-ENV CC=gcc CFLAGS=-g0 PATH=/usr/lib/ccache:${PATH} CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
+RUN --mount=type=cache,id=model-packages,target=/var/cache/apt,sharing=locked models/collect "${MODEL}" /model/sources
+
+FROM packages AS builder
+ARG TARGETARCH
+RUN --mount=type=cache,id=builder-packages,target=/var/cache/apt,sharing=locked \
+    mkdir -p /var/cache/apt/lists/partial && scripts/deps build ccache "target-${TARGETARCH}"
+WORKDIR /rescoldo
+ENV CC=gcc CFLAGS=-g0 DEPENDENCIES=-MMD PATH=/usr/lib/ccache:${PATH} \
+    CCACHE_EXTRAFILES=/var/lib/dpkg/status CCACHE_COMPILERCHECK=none CCACHE_DEPEND=1 CCACHE_NOSTATS=1
 ARG PRECISION=int8
+COPY --from=model /model/sources/arguments /model/sources/checksums /model/
 COPY Makefile ./
 COPY scripts/ scripts/
 COPY include/ include/
 COPY src/ src/
 RUN --mount=type=cache,target=/root/.cache --mount=type=tmpfs,target=/rescoldo/build \
-    make -j"$(nproc)" release \
-    && make -j"$(nproc)" ARCH="${TARGETARCH}" DESTDIR=/image PREFIX= install-program \
-    && scripts/bake-once /root/.cache/embers sources /image/model.ember --precision "${PRECISION}" \
-    && make ARCH="${TARGETARCH}" MODEL=/image/model.ember selftest
+    --mount=type=bind,from=model,source=/model,target=/model \
+    make -j"$(nproc)" ARCH="${TARGETARCH}" DESTDIR=/image PREFIX= install-program \
+    && { [ -x build/rescoldo ] || make -j"$(nproc)" release; } \
+    && scripts/bake-once /root/.cache/embers /model/sources /image/model.ember --precision "${PRECISION}" \
+    && { cmp -s build/rescoldo /image/bin/rescoldo || make ARCH="${TARGETARCH}" MODEL=/image/model.ember selftest; }
 
 FROM scratch
 ARG MODEL=ms-marco-MiniLM-L-12-v2

@@ -77,7 +77,7 @@ PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(LLHT
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
 LIBRARY_PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PACKAGES) 2>/dev/null) -lm
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -isystem $(GENERATED) $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DRESCOLDO_VERSION='"$(VERSION)"' -Isrc -Iinclude -iquote $(GENERATED) -isystem $(GENERATED) $(CPPFLAGS)
 # No contraction of a*b+c by the compiler: the kernels say where they fuse, so that every level gives the same bits.
 # The same objects make the program and the shared library, none of whose functions can be interposed.
 CFLAGS_ALL := -std=c17 -O2 -g -fPIC -fno-semantic-interposition -pthread -ffp-contract=off -ffunction-sections -fdata-sections $(WARNINGS)
@@ -188,14 +188,16 @@ $(BUILD)/objects/src/cli/character_width.o: $(GENERATED)/character_widths.inc
 # The portable kernels are vectorized by the compiler alone; at -O2 they lose a fifth of their speed. Loops
 # of 9 to 16 rounds unrolled whole, as GCC does at -O3, take 120 KB and make them slower. With that limit GCC 12 for arm64
 # takes lanes copied between float and integer by memcpy for strangers, and moves a read before the write: test_kernels_int8.
-# GCC 14 unrolls more of the loops that are left than GCC 12, and splits them, for another 160 KB and no speed.
+# GCC 14 unrolls more of the loops that are left than GCC 12, and splits them, for another 160 KB and no speed. Half of the
+# time to compile went into asking of each access to memory which of up to a thousand others it may touch.
 ifeq ($(SANITIZE),)
 $(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -O3 -fno-strict-aliasing $(if $(findstring clang,$(CC)),,-fno-split-loops --param=max-completely-peel-times=8 \
+    --param=sccvn-max-alias-queries-per-access=50 --param=dse-max-alias-queries-per-store=32 \
     $(if $(filter 12,$(shell $(CC) -dumpversion)),,--param=max-completely-peeled-insns=130))
-# What runs once, or waits for a person or a disk, is compiled for size.
+# What runs once, or waits for a person or a disk, need not be fast: -O1 compiles it in three quarters of the time.
 ONCE := $(addprefix src/,cli/*.c formats/*.c evaluation/*.c bake/*.c api/*.c engine/model_metadata.c engine/selftest.c tokenizer/compile.c \
     $(addprefix server/,address.c api_status.c limits.c listening_socket.c memory_plan.c page_metrics.c sandbox*.c server.c server_start.c model_start.c service_*.c))
-$(call object,$(wildcard $(ONCE))) $(GENERATED)/onnx.pb-c.o: private CFLAGS_ALL += -Os
+$(call object,$(wildcard $(ONCE))) $(GENERATED)/onnx.pb-c.o: private CFLAGS_ALL += -O1
 endif
 
 # Written by protoc-c, not by us: its warnings are not ours.
@@ -210,11 +212,13 @@ $(GENERATED)/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.c $(BUILD)/command
 	$(call say,CC)
 	$(Q)$(COMPILE) -w -c -o $@ $<
 
-# -MD lists the headers of packages too: ccache goes by the list in the image's builder.
+# What an object is made of, the headers of packages too. The image's builder leaves them out, where the list of all
+# installed packages stands for them.
+DEPENDENCIES ?= -MD
 $(BUILD)/objects/%.o: %.c $(BUILD)/command | $(GENERATED)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(COMPILE) -MD -MP -c -o $@ $<
+	$(Q)$(COMPILE) $(DEPENDENCIES) -MP -c -o $@ $<
 
 embed = { echo '\#include "server/embedded.h"'; echo 'const unsigned char $(1)_document[] = {'; \
     $(2) | gzip -9n | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
@@ -239,7 +243,7 @@ $(BUILD)/embedded/sbom.c: $(GENERATED)/sbom.json
 $(BUILD)/objects/embedded/%.o: $(BUILD)/embedded/%.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(COMPILE) -MD -MP -c -o $@ $<
+	$(Q)$(COMPILE) $(DEPENDENCIES) -MP -c -o $@ $<
 
 # ThreadSanitizer would make the kernels a hundred times slower, and the tests of the server with them; a kernel
 # knows no threads, and what surrounds it is watched.

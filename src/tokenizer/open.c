@@ -60,24 +60,28 @@ static enum status check_trie(const struct tokenizer *tokenizer, struct error *e
     (void)part_at(tokenizer->section, SECTION_TRIE, &units);
     if (units == 0 || units % 256 != 0)
         return damaged(error, "the trie is not a number of whole blocks", units);
-    /* A child is base ^ byte, so it lies in its base's block of 256, which is whole. */
-    uint64_t largest_base = 0;
+    uint64_t largest_base = 0, largest_unit = 0;
     for (uint32_t i = 0; i < units; i++) {
-        uint64_t base = tokenizer->trie[i] & TRIE_BASE_MASK << TRIE_BASE_SHIFT;
+        uint64_t unit = tokenizer->trie[i], base = unit & TRIE_BASE_MASK << TRIE_BASE_SHIFT;
         largest_base = base > largest_base ? base : largest_base;
+        largest_unit = unit > largest_unit ? unit : largest_unit;
     }
     largest_base >>= TRIE_BASE_SHIFT;
     for (unsigned root = 0; root < ROOT_COUNT; root++)
         largest_base =
             tokenizer->header->roots[root] > largest_base ? tokenizer->header->roots[root] : largest_base;
+    /* A child is base ^ byte, so it lies in its base's block of 256, which is whole. */
     if (largest_base >= units)
         return damaged(error, "a trie unit points beyond the trie", largest_base);
+    /* Every value must be an id or a place among the added tokens. Which of the two a unit holds follows from
+     * the root it hangs on, so both limits are checked at use; here, that none exceeds the vocabulary. The
+     * value has the upper bits of a unit. */
+    uint32_t largest_value = trie_value(largest_unit);
+    if (largest_value != TRIE_NO_VALUE && largest_value >= tokenizer->vocabulary_size)
+        return damaged(error, "a piece's id is outside the vocabulary", largest_value);
     return STATUS_OK;
 }
 
-/* Every value of the tries must be an id or a place among the added tokens. Which of the two a unit holds
- * follows from the root it hangs on, so both limits are checked at use; here, that ids cannot exceed the
- * vocabulary. */
 static enum status check_ids(const struct tokenizer *tokenizer, struct error *error) {
     const struct section_header *header = tokenizer->header;
     if (header->vocabulary_size == 0 || header->vocabulary_size > TRIE_MAX_VALUE)
@@ -85,14 +89,8 @@ static enum status check_ids(const struct tokenizer *tokenizer, struct error *er
     uint32_t size = header->vocabulary_size;
     if (header->unknown_id >= size || header->classify_id >= size || header->separator_id >= size)
         return damaged(error, "a special token's id is outside the vocabulary", size);
-    uint32_t units, added;
-    (void)part_at(tokenizer->section, SECTION_TRIE, &units);
+    uint32_t added;
     (void)part_at(tokenizer->section, SECTION_ADDED_TOKENS, &added);
-    for (uint32_t i = 0; i < units; i++) {
-        uint32_t value = trie_value(tokenizer->trie[i]);
-        if (value != TRIE_NO_VALUE && value >= size)
-            return damaged(error, "a piece's id is outside the vocabulary", value);
-    }
     for (uint32_t i = 0; i < added; i++) {
         if (tokenizer->added_tokens[i].id >= size)
             return damaged(error, "an added token's id is outside the vocabulary",
@@ -173,9 +171,9 @@ enum status tokenizer_open(struct tokenizer *tokenizer, struct bytes section, st
     };
     opened.added_token_count = count;
     memcpy(opened.settings.continuing_prefix, header->continuing_prefix, sizeof header->continuing_prefix);
-    status = check_trie(&opened, error);
+    status = check_ids(&opened, error);
     if (status == STATUS_OK)
-        status = check_ids(&opened, error);
+        status = check_trie(&opened, error);
     if (status == STATUS_OK)
         status = check_pieces(&opened, error);
     if (status == STATUS_OK)

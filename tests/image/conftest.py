@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import subprocess
@@ -65,10 +66,22 @@ def context(podman, tmp_path_factory, model_directory) -> pathlib.Path:
     return directory
 
 
+@contextlib.contextmanager
+def edited(source: pathlib.Path, before: bytes = b"", after: bytes = b"", append: bytes = b""):
+    """The file with other bytes, until the block ends."""
+    original = source.read_bytes()
+    assert not before or original.count(before) == 1
+    source.write_bytes(original.replace(before, after) + append)
+    try:
+        yield
+    finally:
+        source.write_bytes(original)
+
+
 @pytest.fixture(scope="session")
 def built(podman: Podman, context: pathlib.Path) -> Built:
     """The image, from nothing: packages are downloaded, everything is compiled."""
-    return podman.build(context, IMAGE, *ARGUMENTS)
+    return podman.build(context, IMAGE, *ARGUMENTS, jobs=0)
 
 
 @pytest.fixture(scope="session")

@@ -122,12 +122,13 @@ class Podman:
         name = f"docker.io/library/{base_name(suite)}"
         self.run("import", "--quiet", "--change", 'CMD ["bash"]', make_base(suite), name)
 
-    def build(self, context: pathlib.Path, tag: str, *options: str, form: str = "docker") -> Built:
+    def build(self, context: pathlib.Path, tag: str, *options: str, form: str = "docker", jobs: int = 1) -> Built:
+        """jobs=0 builds stages beside one another, which mixes their lines in the log."""
         begin = time.monotonic()
         # A chroot with the machine's network: a bridge would leave interfaces and firewall chains behind. The form
         # "docker" is the one that keeps HEALTHCHECK, "oci" the one without random fields.
         log = self.run(
-            "build", "--isolation=chroot", "--pull=never", "--timestamp=0", f"--format={form}", f"--tag={tag}",
+            "build", "--isolation=chroot", "--pull=never", "--timestamp=0", f"--jobs={jobs}", f"--format={form}", f"--tag={tag}",
             *options, context, errors=True,
         )  # fmt: skip
         seconds = time.monotonic() - begin

@@ -15,7 +15,8 @@ import threading
 import time
 
 import pytest
-from conftest import ARGUMENTS, IMAGE, REPOSITORY
+from conftest import ARGUMENTS, IMAGE, REPOSITORY, edited
+from measured import measured
 from podman import SEALED, Built, Container, Failed, Podman
 
 MEGABYTE = 1000 * 1000
@@ -23,14 +24,6 @@ QUESTION = {
     "query": "What is the capital of France?",
     "documents": ["Paris is the capital of France.", "Berlin is the capital of Germany.", "Bread is made of flour."],
 }
-
-
-def measured(name: str, value: float, message: str) -> None:
-    """Into the log of a run; and where bench/image asks for it, into its file."""
-    if "RESCOLDO_IMAGE_NUMBERS" in os.environ:
-        with open(os.environ["RESCOLDO_IMAGE_NUMBERS"], "a") as numbers:
-            numbers.write(json.dumps({"name": name, "value": value}) + "\n")
-    print(f"image: {message}")
 
 
 @pytest.fixture(scope="module")
@@ -207,17 +200,17 @@ def test_sigterm_ends_it_with_0(podman: Podman, built: Built) -> None:
 
 
 def steps_run_again(log: str) -> list[str]:
-    """The instructions that were not taken from the cache."""
-    again, current = [], None
+    """What was copied and run, but not taken from the cache. A step that takes files of another stage ends after it."""
+    again, open_steps = [], []
     for line in log.splitlines():
         step = re.match(r"\[\d/\d\] STEP \d+/\d+: (.*)", line)
-        if step or line.startswith("[") or line.startswith("COMMIT"):
-            if current:
-                again.append(current)
-            current = step[1] if step and step[1].split()[0] in ("RUN", "COPY") else None
+        if step and not step[1].startswith("FROM"):
+            open_steps.append(step[1])
         elif line.startswith("--> Using cache"):
-            current = None
-    return again
+            open_steps[-1] = "cached"
+        elif line.startswith("--> ") and open_steps:
+            again.append(open_steps.pop())
+    return [step for step in again if step.split()[0] in ("RUN", "COPY")]
 
 
 def baked(build: Built) -> bool:
@@ -228,43 +221,29 @@ def baked(build: Built) -> bool:
 
 
 def test_a_source_edit_rebuilds_neither_packages_nor_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
-    measured("cold_build_seconds", built.seconds, f"build from nothing, downloads included: {built.seconds:.1f} s")
-    source = context / "src" / "server" / "metrics.c"
-    original = source.read_bytes()
-    source.write_bytes(original + b"/* edited */\n")
-    try:
-        edited = podman.build(context, "localhost/edited", *ARGUMENTS)
-    finally:
-        source.write_bytes(original)
-    measured("edit_seconds", edited.seconds, f"build after the edit of a source file: {edited.seconds:.1f} s")
-    again = steps_run_again(edited.log)
+    measured("podman_cold_build_seconds", built.seconds, f"build from nothing, downloads included: {built.seconds:.1f} s")
+    with edited(context / "src" / "server" / "metrics.c", append=b"/* edited */\n"):
+        build = podman.build(context, "localhost/edited", *ARGUMENTS)
+    measured("podman_edit_seconds", build.seconds, f"build after the edit of a source file: {build.seconds:.1f} s")
+    again = steps_run_again(build.log)
     assert again[0] == "COPY src/ src/" and "make" in again[1] and len([step for step in again if step.startswith("RUN")]) == 1
-    assert baked(built) and not baked(edited)
-    assert edited.image == built.image, "a comment changes no byte of the image"
-
-
-def build_edited(podman: Podman, context: pathlib.Path, name: str, before: bytes, after: bytes) -> Built:
-    source = context / name
-    original = source.read_bytes()
-    assert original.count(before) == 1
-    source.write_bytes(original.replace(before, after))
-    try:
-        return podman.build(context, "localhost/edited", *ARGUMENTS)
-    finally:
-        source.write_bytes(original)
+    assert baked(built) and not baked(build)
+    assert build.image == built.image, "a comment changes no byte of the image"
 
 
 def test_an_edit_of_the_engine_keeps_the_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
-    edited = build_edited(podman, context, "src/kernels/avx512vnni.c", b"PREFETCH_DISTANCE 8192", b"PREFETCH_DISTANCE 8128")
-    measured("engine_edit_seconds", edited.seconds, f"build after the edit of a kernel: {edited.seconds:.1f} s")
-    assert steps_run_again(edited.log)[0] == "COPY src/ src/" and not baked(edited)
-    assert edited.image != built.image
+    with edited(context / "src" / "kernels" / "avx512vnni.c", b"PREFETCH_DISTANCE 8192", b"PREFETCH_DISTANCE 8128"):
+        build = podman.build(context, "localhost/edited", *ARGUMENTS)
+    measured("podman_engine_edit_seconds", build.seconds, f"build after the edit of a kernel: {build.seconds:.1f} s")
+    assert steps_run_again(build.log)[0] == "COPY src/ src/" and not baked(build)
+    assert build.image != built.image
 
 
 def test_an_engine_that_computes_something_else_bakes_again(podman: Podman, context: pathlib.Path, built: Built) -> None:
     """Though nobody has raised KERNELS_ARITHMETIC: what is kept holds the bits that it computed when it was baked."""
-    edited = build_edited(podman, context, "src/kernels/epilogue_template.h", b"0.51945513f", b"0.51945f")
-    assert "computes something else now; it is baked again" in edited.log and baked(edited)
+    with edited(context / "src" / "kernels" / "epilogue_template.h", b"0.51945513f", b"0.51945f"):
+        build = podman.build(context, "localhost/edited", *ARGUMENTS)
+    assert "computes something else now; it is baked again" in build.log and baked(build)
 
 
 def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Path, tmp_path: pathlib.Path, built: Built) -> None:
@@ -272,10 +251,10 @@ def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Pa
     podman takes no layer from an image of another form."""
     podman.forget_objects()
     options = ["--no-cache", *ARGUMENTS]
-    first = podman.build(context, "localhost/first", *options, form="oci")
-    measured("clean_build_seconds", first.seconds, f"build from nothing, downloads excepted: {first.seconds:.1f} s")
+    first = podman.build(context, "localhost/first", *options, form="oci", jobs=0)
+    measured("podman_clean_build_seconds", first.seconds, f"build from nothing, downloads excepted: {first.seconds:.1f} s")
     other = shutil.copytree(context, tmp_path / "other", copy_function=shutil.copy)
-    second = podman.build(other, "localhost/second", *options, form="oci")
+    second = podman.build(other, "localhost/second", *options, form="oci", jobs=0)
     assert baked(first) and not baked(second)
     assert first.image == second.image
     digests = {podman.run("inspect", "--format", "{{.Digest}}", tag) for tag in ("localhost/first", "localhost/second")}
