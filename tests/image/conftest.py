@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import http.server
+import json
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 from podman import UNAVAILABLE, Built, Podman
@@ -17,7 +21,7 @@ sys.path.append(str(REPOSITORY / "tests" / "engine"))
 
 SUITE = "trixie"
 IMAGE = "localhost/rescoldo"
-ARGUMENTS = ("--build-arg=MODEL=models/seeded", "--build-arg=REVISION=0123abcd")
+MODEL = "seeded"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,9 +64,46 @@ def model_directory(tmp_path_factory, all_minilm_directory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def context(podman, tmp_path_factory, model_directory) -> pathlib.Path:
+def hub(model_directory, tmp_path_factory):
+    """The address of what serves the model as a hub does."""
+    root = tmp_path_factory.mktemp("hub")
+    (root / "tests" / MODEL / "resolve").mkdir(parents=True)
+    (root / "tests" / MODEL / "resolve" / "main").symlink_to(model_directory)
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(root))
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def arguments(hub: str) -> tuple[str, ...]:
+    """Of a build: the model by its name in the catalogue, as nearly everybody's."""
+    return (f"--build-arg=MODEL={MODEL}", f"--build-arg=HF_ENDPOINT={hub}", "--build-arg=REVISION=0123abcd")
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory, model_directory) -> pathlib.Path:
+    """The build context, whose catalogue also has the model, with its hashes."""
     directory = copy_source(tmp_path_factory.mktemp("context"))
-    shutil.copytree(model_directory, directory / "models" / "seeded")
+    catalogue = directory / "models" / "catalogue.json"
+    document = json.loads(catalogue.read_text())
+    files = [
+        {"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in sorted(model_directory.iterdir())
+    ]
+    document["models"].append(
+        {"name": MODEL, "kind": "cross-encoder", "licence": "none", "languages": [], "parameters": 33360385, "files": files,
+         "sources": [{"type": "hub", "repository": f"tests/{MODEL}", "revision": "main"}]}
+    )  # fmt: skip
+    catalogue.write_text(json.dumps(document, indent=2))
     return directory
 
 
@@ -79,9 +120,9 @@ def edited(source: pathlib.Path, before: bytes = b"", after: bytes = b"", append
 
 
 @pytest.fixture(scope="session")
-def built(podman: Podman, context: pathlib.Path) -> Built:
+def built(podman: Podman, context: pathlib.Path, arguments: tuple[str, ...]) -> Built:
     """The image, from nothing: packages are downloaded, everything is compiled."""
-    return podman.build(context, IMAGE, *ARGUMENTS, jobs=0)
+    return podman.build(context, IMAGE, *arguments, jobs=0)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import ARGUMENTS, SUITE, edited
+from conftest import SUITE, edited
 from docker_engine import UNAVAILABLE, Docker
 from measured import measured
 from podman import SEALED, Built
@@ -31,8 +31,13 @@ def docker():
 
 
 @pytest.fixture(scope="module")
-def built_by_docker(docker: Docker, context: pathlib.Path) -> Built:
-    return docker.build(context, IMAGE, *ARGUMENTS)
+def build(docker: Docker, context: pathlib.Path, arguments: tuple[str, ...]):
+    return lambda tag: docker.build(context, tag, *arguments)
+
+
+@pytest.fixture(scope="module")
+def built_by_docker(build) -> Built:
+    return build(IMAGE)
 
 
 def steps(log: str) -> dict[str, bool]:
@@ -60,27 +65,27 @@ def test_is_healthy_when_everything_is_forbidden(docker: Docker, built_by_docker
     docker.run("rm", container)
 
 
-def test_a_source_edit_rebuilds_neither_packages_nor_model(docker: Docker, context: pathlib.Path, built_by_docker: Built) -> None:
+def test_a_source_edit_rebuilds_neither_packages_nor_model(build, context: pathlib.Path, built_by_docker: Built) -> None:
     measured("cold_build_seconds", built_by_docker.seconds, f"docker: from nothing, downloads included: {built_by_docker.seconds:.1f} s")
     with edited(context / "src" / "server" / "metrics.c", append=b"/* edited */\n"):
-        build = docker.build(context, "edited", *ARGUMENTS)
-    measured("edit_seconds", build.seconds, f"docker: edit of the server to the image: {build.seconds:.1f} s")
-    again = [step for step, cached in steps(build.log).items() if not cached]
+        made = build("edited")
+    measured("edit_seconds", made.seconds, f"docker: edit of the server to the image: {made.seconds:.1f} s")
+    again = [step for step, cached in steps(made.log).items() if not cached]
     assert len(again) == 2 and again[0] == "COPY src/ src/" and "make" in again[1]
-    assert "bake-once: the same was baked before" in build.log
+    assert "bake-once: the same was baked before" in made.log
 
 
-def test_an_edit_of_the_engine_keeps_the_model(docker: Docker, context: pathlib.Path, built_by_docker: Built) -> None:
+def test_an_edit_of_the_engine_keeps_the_model(build, context: pathlib.Path, built_by_docker: Built) -> None:
     with edited(context / "src" / "kernels" / "avx512vnni.c", b"PREFETCH_DISTANCE 8192", b"PREFETCH_DISTANCE 8128"):
-        build = docker.build(context, "edited", *ARGUMENTS)
-    measured("engine_edit_seconds", build.seconds, f"docker: edit of a kernel to the image: {build.seconds:.1f} s")
-    assert "bake-once: the same was baked before" in build.log
-    assert build.image != built_by_docker.image
+        made = build("edited")
+    measured("engine_edit_seconds", made.seconds, f"docker: edit of a kernel to the image: {made.seconds:.1f} s")
+    assert "bake-once: the same was baked before" in made.log
+    assert made.image != built_by_docker.image
 
 
-def test_from_nothing_but_downloaded_packages(docker: Docker, context: pathlib.Path, built_by_docker: Built) -> None:
+def test_from_nothing_but_downloaded_packages(docker: Docker, build, built_by_docker: Built) -> None:
     docker.forget_all_but_packages(IMAGE, "edited")
-    build = docker.build(context, IMAGE, *ARGUMENTS)
-    measured("clean_build_seconds", build.seconds, f"docker: from nothing, packages downloaded before: {build.seconds:.1f} s")
-    assert "rescoldo bake: testing what was written" in build.log
-    assert len(steps(build.log)) >= 10 and not any(steps(build.log).values())
+    made = build(IMAGE)
+    measured("clean_build_seconds", made.seconds, f"docker: from nothing, packages downloaded before: {made.seconds:.1f} s")
+    assert "rescoldo bake: testing what was written" in made.log
+    assert len(steps(made.log)) >= 10 and not any(steps(made.log).values())

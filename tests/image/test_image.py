@@ -15,7 +15,7 @@ import threading
 import time
 
 import pytest
-from conftest import ARGUMENTS, IMAGE, REPOSITORY, edited
+from conftest import IMAGE, MODEL, REPOSITORY, edited
 from measured import measured
 from podman import SEALED, Built, Container, Failed, Podman
 
@@ -66,7 +66,7 @@ def test_configuration(podman: Podman, built: Built) -> None:
     version = re.search(r"^VERSION := (.*)$", (REPOSITORY / "Makefile").read_text(), re.M)[1]
     assert labels["org.opencontainers.image.version"] == version
     assert labels["org.opencontainers.image.revision"] == "0123abcd"
-    assert labels["rescoldo.model"] == "models/seeded"
+    assert labels["rescoldo.model"] == MODEL
     assert "org.opencontainers.image.source" in labels
 
 
@@ -199,6 +199,11 @@ def test_sigterm_ends_it_with_0(podman: Podman, built: Built) -> None:
 # ---- how it is built
 
 
+@pytest.fixture(scope="module")
+def build(podman: Podman, context: pathlib.Path, arguments: tuple[str, ...]):
+    return lambda tag, *options: podman.build(context, tag, *arguments, *options)
+
+
 def steps_run_again(log: str) -> list[str]:
     """What was copied and run, but not taken from the cache. A step that takes files of another stage ends after it."""
     again, open_steps = [], []
@@ -220,37 +225,39 @@ def baked(build: Built) -> bool:
     return not taken
 
 
-def test_a_source_edit_rebuilds_neither_packages_nor_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
+def test_a_source_edit_rebuilds_neither_packages_nor_model(build, context: pathlib.Path, built: Built) -> None:
     measured("podman_cold_build_seconds", built.seconds, f"build from nothing, downloads included: {built.seconds:.1f} s")
     with edited(context / "src" / "server" / "metrics.c", append=b"/* edited */\n"):
-        build = podman.build(context, "localhost/edited", *ARGUMENTS)
-    measured("podman_edit_seconds", build.seconds, f"build after the edit of a source file: {build.seconds:.1f} s")
-    again = steps_run_again(build.log)
+        made = build("localhost/edited")
+    measured("podman_edit_seconds", made.seconds, f"build after the edit of a source file: {made.seconds:.1f} s")
+    again = steps_run_again(made.log)
     assert again[0] == "COPY src/ src/" and "make" in again[1] and len([step for step in again if step.startswith("RUN")]) == 1
-    assert baked(built) and not baked(build)
-    assert build.image == built.image, "a comment changes no byte of the image"
+    assert baked(built) and not baked(made)
+    assert made.image == built.image, "a comment changes no byte of the image"
 
 
-def test_an_edit_of_the_engine_keeps_the_model(podman: Podman, context: pathlib.Path, built: Built) -> None:
+def test_an_edit_of_the_engine_keeps_the_model(build, context: pathlib.Path, built: Built) -> None:
     with edited(context / "src" / "kernels" / "avx512vnni.c", b"PREFETCH_DISTANCE 8192", b"PREFETCH_DISTANCE 8128"):
-        build = podman.build(context, "localhost/edited", *ARGUMENTS)
-    measured("podman_engine_edit_seconds", build.seconds, f"build after the edit of a kernel: {build.seconds:.1f} s")
-    assert steps_run_again(build.log)[0] == "COPY src/ src/" and not baked(build)
-    assert build.image != built.image
+        made = build("localhost/edited")
+    measured("podman_engine_edit_seconds", made.seconds, f"build after the edit of a kernel: {made.seconds:.1f} s")
+    assert steps_run_again(made.log)[0] == "COPY src/ src/" and not baked(made)
+    assert made.image != built.image
 
 
-def test_an_engine_that_computes_something_else_bakes_again(podman: Podman, context: pathlib.Path, built: Built) -> None:
+def test_an_engine_that_computes_something_else_bakes_again(build, context: pathlib.Path, built: Built) -> None:
     """Though nobody has raised KERNELS_ARITHMETIC: what is kept holds the bits that it computed when it was baked."""
     with edited(context / "src" / "kernels" / "epilogue_template.h", b"0.51945513f", b"0.51945f"):
-        build = podman.build(context, "localhost/edited", *ARGUMENTS)
-    assert "computes something else now; it is baked again" in build.log and baked(build)
+        made = build("localhost/edited")
+    assert "computes something else now; it is baked again" in made.log and baked(made)
 
 
-def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Path, tmp_path: pathlib.Path, built: Built) -> None:
+def test_two_clean_builds_are_the_same_image(
+    podman: Podman, context: pathlib.Path, arguments: tuple[str, ...], tmp_path: pathlib.Path, built: Built
+) -> None:
     """Another directory, other file times, once with everything compiled and baked and once from the caches of both.
     podman takes no layer from an image of another form."""
     podman.forget_objects()
-    options = ["--no-cache", *ARGUMENTS]
+    options = ["--no-cache", *arguments]
     first = podman.build(context, "localhost/first", *options, form="oci", jobs=0)
     measured("podman_clean_build_seconds", first.seconds, f"build from nothing, downloads excepted: {first.seconds:.1f} s")
     other = shutil.copytree(context, tmp_path / "other", copy_function=shutil.copy)
@@ -263,10 +270,10 @@ def test_two_clean_builds_are_the_same_image(podman: Podman, context: pathlib.Pa
     assert len(layers) == 1, "the form of the image changes its layers"
 
 
-def test_two_models_share_an_image(podman: Podman, context: pathlib.Path, built: Built, all_minilm_directory: pathlib.Path) -> None:
+def test_two_models_share_an_image(podman: Podman, build, context: pathlib.Path, all_minilm_directory: pathlib.Path) -> None:
     (context / "models" / "embedder").mkdir(exist_ok=True)
     shutil.copytree(all_minilm_directory, context / "models" / "embedder", dirs_exist_ok=True)
-    assert baked(podman.build(context, "localhost/two", "--build-arg=MODEL=models/seeded,models/embedder"))
+    assert baked(build("localhost/two", f"--build-arg=MODEL={MODEL},models/embedder"))
     with pytest.raises(Failed, match="do not fit"):  # both in 64 MB: said at the start, with the arithmetic
         podman.run("run", "--rm", *SEALED, "localhost/two", errors=True)
     container = podman.start("localhost/two", "--memory=128m", "--memory-swap=128m")
@@ -318,12 +325,9 @@ def test_an_unknown_model_is_answered_with_the_known(podman: Podman, context: pa
 
 
 @pytest.mark.skipif("RESCOLDO_SLOW_TESTS" not in os.environ, reason="takes a minute: RESCOLDO_SLOW_TESTS=1 runs it")
-def test_arm64(podman: Podman, context: pathlib.Path, built: Built, files: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_arm64(podman: Podman, build, files: pathlib.Path, tmp_path: pathlib.Path) -> None:
     built_for = podman.run("version", "--format", "{{.Client.OsArch}}").strip()
-    made = podman.build(
-        context, "localhost/arm64", "--platform=linux/arm64", f"--build-arg=BUILDPLATFORM={built_for}",
-        "--build-arg=MODEL=models/seeded",
-    )  # fmt: skip
+    made = build("localhost/arm64", "--platform=linux/arm64", f"--build-arg=BUILDPLATFORM={built_for}")
     measured("arm64_seconds", made.seconds, f"arm64 image, built on {built_for}: {made.seconds:.1f} s")
     assert podman.run("inspect", "--format", "{{.Architecture}}", "localhost/arm64").strip() == "arm64"
     container = podman.run("create", "--platform=linux/arm64", "localhost/arm64").strip()
