@@ -53,7 +53,7 @@ static void lay_out(struct encoder *encoder, struct layout *layout) {
     encoder->residual = take(layout, rows * shape->hidden_size, sizeof(float));
     encoder->context = take(layout, rows * shape->hidden_size, sizeof(float));
     encoder->head = take(layout, rows * 3 * shape->head_size, sizeof(float));
-    encoder->scratch = take(layout, kernels_scratch_size(shape->hidden_size, shape->intermediate_size), 1);
+    encoder->scratch = take(layout, kernels_scratch_size(shape->intermediate_size), 1);
     if (encoder->model->precision == PRECISION_F32) {
         encoder->addend = take(layout, rows * shape->hidden_size, sizeof(float));
         encoder->intermediate_f32 = take(layout, rows * shape->intermediate_size, sizeof(float));
@@ -251,17 +251,16 @@ static void run_layer_int8(struct encoder *encoder, const struct layer_pass *pas
     attend_int8(encoder, pass);
     struct normalization norm = normalization_of(encoder, &layer->attention_norm);
     kernels->quantize(encoder->context, hidden_size, pass->rows, &layer->attention_output.transform,
-                      &encoder->attended, encoder->scratch);
+                      &encoder->attended);
     kernels->linear_normalize(&layer->attention_output, 0, &encoder->attended, pass->rows, &norm,
-                              encoder->residual, &layer->intermediate.transform, &encoder->hidden,
-                              encoder->scratch);
+                              encoder->residual, &layer->intermediate.transform, &encoder->hidden);
     kernels->linear_gelu(&layer->intermediate, &encoder->hidden, pass->rows, &layer->output.transform,
                          &encoder->intermediate, encoder->scratch);
     norm = normalization_of(encoder, &layer->output_norm);
     bool is_last = pass->index + 1 == encoder->model->shape.layers;
     kernels->linear_normalize(&layer->output, 1, &encoder->intermediate, pass->rows, &norm, encoder->residual,
                               is_last ? NULL : &layer[1].query_key_value.transform,
-                              is_last ? NULL : &encoder->hidden, encoder->scratch);
+                              is_last ? NULL : &encoder->hidden);
 }
 
 static void linear_rows_f32(struct encoder *encoder, const struct linear *linear, const float *input,
@@ -365,8 +364,7 @@ enum status encoder_run(struct encoder *encoder, const struct sequence *sequence
     embed(encoder, sequences, count);
     if (model->precision == PRECISION_INT8)
         encoder->kernels->quantize(encoder->residual, model->shape.hidden_size, tokens,
-                                   &model->layers[0].query_key_value.transform, &encoder->hidden,
-                                   encoder->scratch);
+                                   &model->layers[0].query_key_value.transform, &encoder->hidden);
     for (uint32_t l = 0; l < model->shape.layers; l++) {
         bool first_rows_only = !all_rows && l + 1 == model->shape.layers;
         struct layer_pass pass = {

@@ -82,28 +82,32 @@ KERNEL_INLINE lanes_i32 i32_interleave_bytes(const lanes_i32 *vectors) {
 }
 #endif
 
-KERNEL_INLINE void quantize_row(const float *row, size_t size, float factor, int32_t offset,
-                                uint8_t *values) {
-    lanes_f32 factors = f32_set(factor);
-    for (size_t i = 0; i < size; i += 64) {
-        lanes_i32 bytes[4];
-        KERNEL_UNROLL
-        for (size_t j = 0; j < 4; j++)
-            bytes[j] = f32_round_product(f32_load(row + i + 16 * j), factors, offset);
-        i32_store_64_bytes(values + i, bytes[0], bytes[1], bytes[2], bytes[3]);
-    }
-}
-
 KERNEL_INLINE lanes_f32 transformed(lanes_f32 x, struct input_transform transform, size_t column) {
     if (transform.scale == NULL)
         return x;
     return f32_fma(x, f32_load(transform.scale + column), f32_load(transform.shift + column));
 }
 
+KERNEL_INLINE void quantize_row(const float *row, size_t size, struct input_transform transform, float factor,
+                                int32_t offset, uint8_t *values) {
+    lanes_f32 factors = f32_set(factor);
+    for (size_t i = 0; i < size; i += 64) {
+        lanes_i32 bytes[4];
+        KERNEL_UNROLL
+        for (size_t j = 0; j < 4; j++) {
+            lanes_f32 u = transformed(f32_load(row + i + 16 * j), transform, i + 16 * j);
+            bytes[j] = f32_round_product(u, factors, offset);
+        }
+        i32_store_64_bytes(values + i, bytes[0], bytes[1], bytes[2], bytes[3]);
+    }
+}
+
 /* Scales and bytes of up to KERNEL_BLOCK_ROWS transformed rows, to rows first_row and on of an activation
- * matrix, from each row's largest magnitude or value lane by lane. */
-KERNEL_INLINE void quantize_rows(const float *rows, const float *largest, size_t count, float steps,
-                                 int32_t offset, size_t first_row, const struct activations *quantized) {
+ * matrix, from each row's largest transformed magnitude or value lane by lane. To transform a row twice takes
+ * less than to store what the first time gave. */
+KERNEL_INLINE void quantize_rows(const float *rows, size_t stride, const float *largest, size_t count,
+                                 struct input_transform transform, float steps, int32_t offset,
+                                 size_t first_row, const struct activations *quantized) {
     size_t size = quantized->columns;
     float factors[KERNEL_BLOCK_ROWS];
     for (size_t r = 0; r < count; r++) {
@@ -112,34 +116,34 @@ KERNEL_INLINE void quantize_rows(const float *rows, const float *largest, size_t
         factors[r] = quantization_factor(top, steps);
     }
     for (size_t r = 0; r < count; r++)
-        quantize_row(rows + r * size, size, factors[r], offset, quantized->values + (first_row + r) * size);
+        quantize_row(rows + r * stride, size, transform, factors[r], offset,
+                     quantized->values + (first_row + r) * size);
 }
 
-/* Up to KERNEL_BLOCK_ROWS rows to rows first_row and on of an activation matrix, by way of scratch. */
+/* Up to KERNEL_BLOCK_ROWS rows to rows first_row and on of an activation matrix. */
 KERNEL_INLINE void transform_and_quantize(const float *rows, size_t stride, size_t count,
                                           struct input_transform transform, size_t first_row,
-                                          const struct activations *quantized, void *scratch) {
+                                          const struct activations *quantized) {
     _Alignas(64) float tops[KERNEL_BLOCK_ROWS * 16];
     size_t size = quantized->columns;
-    float *changed = scratch;
     for (size_t r = 0; r < count; r++) {
-        lanes_f32 largest = f32_set(0);
-        for (size_t i = 0; i < size; i += 16) {
-            lanes_f32 u = transformed(f32_load(rows + r * stride + i), transform, i);
-            f32_store(changed + r * size + i, u);
-            largest = absolute_maximum(largest, u);
+        lanes_f32 largest[2] = {f32_set(0), f32_set(0)};
+        for (size_t i = 0; i < size; i += 32) {
+            const float *source = rows + r * stride + i;
+            largest[0] = absolute_maximum(largest[0], transformed(f32_load(source), transform, i));
+            largest[1] = absolute_maximum(largest[1], transformed(f32_load(source + 16), transform, i + 16));
         }
-        f32_store(tops + r * 16, largest);
+        f32_store(tops + r * 16, f32_max(largest[0], largest[1]));
     }
-    quantize_rows(changed, tops, count, 127.0f, SIGNED_OFFSET, first_row, quantized);
+    quantize_rows(rows, stride, tops, count, transform, 127.0f, SIGNED_OFFSET, first_row, quantized);
 }
 
 KERNEL_FUNCTION void level_quantize(const float *rows, size_t stride, size_t count,
                                     const struct input_transform *transform,
-                                    const struct activations *quantized, void *scratch) {
+                                    const struct activations *quantized) {
     for (size_t row = 0; row < count;) {
         size_t block = next_block(count - row);
-        transform_and_quantize(rows + row * stride, stride, block, *transform, row, quantized, scratch);
+        transform_and_quantize(rows + row * stride, stride, block, *transform, row, quantized);
         row += block;
     }
 }
@@ -189,30 +193,31 @@ KERNEL_INLINE void normalize_rows(struct normalization normalization, float *row
     }
 }
 
-/* The same, then transforms and quantizes the rows to rows first_row and on, in one pass. */
+/* The same, then transforms and quantizes the rows to rows first_row and on. */
 KERNEL_INLINE void normalize_and_quantize(struct normalization normalization, float *rows,
                                           const float *lane_sums, size_t count,
                                           struct input_transform transform, size_t first_row,
-                                          const struct activations *quantized, void *scratch) {
+                                          const struct activations *quantized) {
     struct row_moments moments[KERNEL_BLOCK_ROWS];
     _Alignas(64) float tops[KERNEL_BLOCK_ROWS * 16];
     size_t size = normalization.size;
-    float *changed = scratch;
     measure_rows(normalization, rows, lane_sums, count, moments);
     for (size_t r = 0; r < count; r++) {
         lanes_f32 mean = f32_set(moments[r].mean), inverse = f32_set(moments[r].inverse);
-        lanes_f32 largest = f32_set(0);
-        for (size_t i = 0; i < size; i += 16) {
-            float *target = rows + r * size + i;
-            lanes_f32 y = normalized(f32_load(target), mean, inverse, normalization, i);
-            f32_store(target, y);
-            lanes_f32 u = transformed(y, transform, i);
-            f32_store(changed + r * size + i, u);
-            largest = absolute_maximum(largest, u);
+        lanes_f32 largest[2] = {f32_set(0), f32_set(0)};
+        for (size_t i = 0; i < size; i += 32) {
+            KERNEL_UNROLL
+            for (size_t v = 0; v < 2; v++) {
+                size_t column = i + 16 * v;
+                float *target = rows + r * size + column;
+                lanes_f32 y = normalized(f32_load(target), mean, inverse, normalization, column);
+                f32_store(target, y);
+                largest[v] = absolute_maximum(largest[v], transformed(y, transform, column));
+            }
         }
-        f32_store(tops + r * 16, largest);
+        f32_store(tops + r * 16, f32_max(largest[0], largest[1]));
     }
-    quantize_rows(changed, tops, count, 127.0f, SIGNED_OFFSET, first_row, quantized);
+    quantize_rows(rows, size, tops, count, transform, 127.0f, SIGNED_OFFSET, first_row, quantized);
 }
 
 /* The sum of one token's embeddings; returns the row's sum lane by lane. */
@@ -307,7 +312,8 @@ KERNEL_FUNCTION void level_linear_gelu(const struct linear *linear, const struct
             epilogue.gelu_shift = transform->shift + column;
             tile_of_linear(linear, input, row, column, SIGNED_START, &epilogue, EPILOGUE_GELU);
         }
-        quantize_rows(block, largest, epilogue.rows, 255.0f, UNSIGNED_OFFSET, row, output);
+        quantize_rows(block, outputs, largest, epilogue.rows, (struct input_transform){0}, 255.0f,
+                      UNSIGNED_OFFSET, row, output);
     }
 }
 
@@ -325,7 +331,7 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
                                             const struct activations *input, size_t count,
                                             const struct normalization *normalization, float *residual,
                                             const struct input_transform *transform,
-                                            const struct activations *quantized, void *scratch) {
+                                            const struct activations *quantized) {
     _Alignas(64) float lane_sums[KERNEL_BLOCK_ROWS * 16];
     size_t outputs = linear->outputs;
     enum tile_start start = input_is_gelu ? UNSIGNED_START : SIGNED_START;
@@ -341,8 +347,8 @@ KERNEL_FUNCTION void level_linear_normalize(const struct linear *linear, int inp
             tile_of_linear(linear, input, row, column, start, &epilogue, EPILOGUE_ADD);
         }
         if (quantized != NULL)
-            normalize_and_quantize(*normalization, rows, lane_sums, epilogue.rows, *transform, row, quantized,
-                                   scratch);
+            normalize_and_quantize(*normalization, rows, lane_sums, epilogue.rows, *transform, row,
+                                   quantized);
         else
             normalize_rows(*normalization, rows, lane_sums, epilogue.rows);
     }

@@ -86,7 +86,7 @@ struct attention_head {
 /* Bytes of scratch that a call may use, 64-byte aligned. */
 #define KERNEL_BLOCK_ROWS    12u
 #define KERNEL_MAX_HEAD_SIZE 128u
-size_t kernels_scratch_size(size_t hidden_size, size_t intermediate_size);
+size_t kernels_scratch_size(size_t intermediate_size);
 
 struct kernels {
     const char *name; /* as in RESCOLDO_DISABLE_ISA: "reference", "avx2", "avxvnni", "avx512vnni", "neon",
@@ -100,7 +100,7 @@ struct kernels {
     /* Transforms and quantizes each row symmetrically: scale = largest magnitude / 127, round half to even.
      */
     void (*quantize)(const float *rows, size_t stride, size_t count, const struct input_transform *transform,
-                     const struct activations *quantized, void *scratch);
+                     const struct activations *quantized);
 
     /* out [count][stride] = linear(input) for output columns 32 * first_panel to 32 * (first_panel + panels);
      * out points at the column of the first panel. */
@@ -116,8 +116,7 @@ struct kernels {
      * it is NULL. input_is_gelu: input comes from linear_gelu. */
     void (*linear_normalize)(const struct linear *linear, int input_is_gelu, const struct activations *input,
                              size_t count, const struct normalization *normalization, float *residual,
-                             const struct input_transform *transform, const struct activations *quantized,
-                             void *scratch);
+                             const struct input_transform *transform, const struct activations *quantized);
 
     /* Attention on 8-bit queries, keys, values and probabilities (docs/engine.md). */
     void (*attention)(const struct attention_head *head, void *scratch);

@@ -63,9 +63,8 @@ const struct kernels *kernels_select(void) {
     return &kernels_reference;
 }
 
-size_t kernels_scratch_size(size_t hidden_size, size_t intermediate_size) {
-    size_t widest = hidden_size > intermediate_size ? hidden_size : intermediate_size;
-    size_t block = KERNEL_BLOCK_ROWS * widest * sizeof(float);
+size_t kernels_scratch_size(size_t intermediate_size) {
+    size_t block = KERNEL_BLOCK_ROWS * intermediate_size * sizeof(float);
     size_t attention = sizeof(struct attention_memory) > sizeof(struct attention_memory_f32)
                            ? sizeof(struct attention_memory)
                            : sizeof(struct attention_memory_f32);

@@ -23,11 +23,10 @@ struct test_levels test_levels(void) {
 static uint8_t signed_values_of_zero(const struct kernels *kernels) {
     _Alignas(64) static const float zeros[KERNEL_INPUT_MULTIPLE];
     _Alignas(64) uint8_t values[KERNEL_INPUT_MULTIPLE];
-    _Alignas(64) float scratch[KERNEL_INPUT_MULTIPLE];
     float scale;
     const struct input_transform none = {0};
     kernels->quantize(zeros, KERNEL_INPUT_MULTIPLE, 1, &none,
-                      &(struct activations){values, &scale, sizeof values}, scratch);
+                      &(struct activations){values, &scale, sizeof values});
     return values[0];
 }
 

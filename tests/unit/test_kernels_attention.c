@@ -192,7 +192,7 @@ static attention_kernel kernel_of(const struct kernels *kernels, bool f32) {
 
 static struct output run_attention(const struct attention_head *head, attention_kernel attention) {
     struct output context = output_create(head->query_count * head->context_stride * sizeof(float));
-    struct output scratch = output_create(kernels_scratch_size(64, 64));
+    struct output scratch = output_create(kernels_scratch_size(64));
     struct attention_head with_context = *head;
     with_context.context = context.data;
     attention(&with_context, scratch.data);
@@ -359,7 +359,7 @@ static void run_f32(const struct kernels *kernels, void *memory) {
 static void benchmark_head(size_t tokens) {
     struct random random = {5};
     struct head_case c = head_create(&random, 32, tokens, tokens, HEAD_RANDOM);
-    struct benchmark_data data = {c.head, aligned(kernels_scratch_size(64, 64))};
+    struct benchmark_data data = {c.head, aligned(kernels_scratch_size(64))};
     data.head.context = aligned(tokens * c.head.context_stride * sizeof(float));
     char name[32], name_f32[32];
     (void)snprintf(name, sizeof name, "attention 32 x %zu", tokens);

@@ -79,9 +79,7 @@ struct quantize_case {
 static struct quantized run_quantize(const struct quantize_case *c, const struct kernels *kernels) {
     struct quantized quantized = quantized_create(c->rows, c->columns);
     struct activations activations = quantized_activations(&quantized);
-    struct output scratch = output_create(kernels_scratch_size(c->columns, c->columns));
-    kernels->quantize(c->values, c->stride, c->rows, c->transform, &activations, scratch.data);
-    output_destroy(&scratch);
+    kernels->quantize(c->values, c->stride, c->rows, c->transform, &activations);
     quantized_to_reference(&quantized, kernels);
     return quantized;
 }
@@ -247,7 +245,7 @@ static struct quantized run_linear_gelu(const struct gelu_case *c, const struct 
     struct quantized found = quantized_create(c->input->rows, linear->outputs);
     struct quantized copy = activations_for(c->input, kernels);
     struct activations from = quantized_activations(&copy), to = quantized_activations(&found);
-    struct output scratch = output_create(kernels_scratch_size(linear->inputs, linear->outputs));
+    struct output scratch = output_create(kernels_scratch_size(linear->outputs));
     kernels->linear_gelu(linear, &from, c->input->rows, c->transform, &to, scratch.data);
     quantized_to_reference(&found, kernels);
     output_destroy(&scratch);
@@ -330,14 +328,11 @@ static struct normalized run_linear_normalize(const struct normalize_case *c, co
                                 quantized_create(rows, outputs)};
     struct quantized copy = activations_for(c->input, kernels);
     struct activations from = quantized_activations(&copy), to = quantized_activations(&result.quantized);
-    struct output scratch = output_create(kernels_scratch_size(outputs, outputs));
     memcpy(result.residual.data, c->residual, result.residual.size);
     kernels->linear_normalize(&c->linear->int8, c->input_is_gelu, &from, rows, c->normalization,
-                              result.residual.data, c->transform, c->transform != NULL ? &to : NULL,
-                              scratch.data);
+                              result.residual.data, c->transform, c->transform != NULL ? &to : NULL);
     if (c->transform != NULL)
         quantized_to_reference(&result.quantized, kernels);
-    output_destroy(&scratch);
     quantized_destroy(&copy);
     return result;
 }
@@ -534,7 +529,7 @@ struct benchmark_data {
 static void run_quantize_rows(const struct kernels *kernels, void *memory) {
     struct benchmark_data *data = memory;
     struct activations to = quantized_activations(&data->hidden_out);
-    kernels->quantize(data->rows, HIDDEN, BENCHMARK_ROWS, &data->transform, &to, data->scratch.data);
+    kernels->quantize(data->rows, HIDDEN, BENCHMARK_ROWS, &data->transform, &to);
 }
 
 static void run_square(const struct kernels *kernels, void *memory) {
@@ -556,7 +551,7 @@ static void run_down(const struct kernels *kernels, void *memory) {
     struct activations from = quantized_activations(&data->intermediate);
     struct activations to = quantized_activations(&data->hidden_out);
     kernels->linear_normalize(&data->down.int8, 1, &from, BENCHMARK_ROWS, &data->normalization, data->rows,
-                              &data->transform, &to, data->scratch.data);
+                              &data->transform, &to);
 }
 
 static void print_peaks(void) {
@@ -581,7 +576,7 @@ static void run_benchmarks(void) {
         .transform = transform_create(&random, HIDDEN, false),
         .gelu_transform = transform_create(&random, INTERMEDIATE, true),
         .rows = aligned(BENCHMARK_ROWS * HIDDEN * sizeof(float)),
-        .scratch = output_create(kernels_scratch_size(HIDDEN, INTERMEDIATE)),
+        .scratch = output_create(kernels_scratch_size(INTERMEDIATE)),
     };
     random_units(&random, data.rows, BENCHMARK_ROWS * HIDDEN, 0, 1);
     const double square = (double)BENCHMARK_ROWS * HIDDEN * HIDDEN * 1.0;
