@@ -14,7 +14,8 @@ import tempfile
 import threading
 
 import pytest
-from podman import UNAVAILABLE, Built, Podman
+from container_engine import Built
+from podman import UNAVAILABLE, Podman
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(REPOSITORY / "tests" / "engine"))

@@ -8,10 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from typing import Any
 
 from base_image import base_name, make_base
-from podman import Built, Failed
+from container_engine import Built, Engine, Failed
 
 # The client of the daemon's own package: another may lie before it in the path and know no builder.
 DAEMON = shutil.which("dockerd")
@@ -29,7 +28,10 @@ RUN --mount=type=cache,target=/root/.cache find /root/.cache -mindepth 1 -delete
 """
 
 
-class Docker:
+class Docker(Engine):
+    name = "docker"
+    command = [CLIENT]
+
     def __init__(self) -> None:
         # A socket's path has room for 107 characters, which a folder of pytest's soon exceeds.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="rescoldo-docker-"))
@@ -57,18 +59,6 @@ class Docker:
             if self.daemon.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"dockerd does not run here:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.1)
-
-    def run(self, *arguments: Any, errors: bool = False, timeout: float = 600, **more: Any) -> str:
-        """Standard output (with errors=True also standard error), once it has succeeded."""
-        result = subprocess.run(
-            [CLIENT, *map(str, arguments)], env=self.environment, text=True, timeout=timeout,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT if errors else subprocess.PIPE,
-            **({} if "input" in more else {"stdin": subprocess.DEVNULL}), **more,
-        )  # fmt: skip
-        if result.returncode != 0:
-            said = f"{result.stdout}{result.stderr or ''}"
-            raise Failed(f"docker {arguments[0]} ended with {result.returncode}:\n{said[-4000:]}")
-        return result.stdout
 
     def import_base(self, suite: str) -> None:
         self.base = base_name(suite)

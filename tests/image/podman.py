@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import http.client
 import json
 import os
@@ -14,6 +13,7 @@ import time
 from typing import Any
 
 from base_image import base_name, make_base
+from container_engine import Built, Engine, Failed
 from network_namespace import connect
 
 # runc and cgroupfs also work where the control groups are mixed from both versions; podman's default limit of open
@@ -37,17 +37,6 @@ MISSING = [tool for tool in ("podman", "runc", "mmdebstrap") if shutil.which(too
 UNAVAILABLE = (
     "not root" if os.geteuid() != 0 else f"{', '.join(MISSING)} not installed: scripts/deps image" if MISSING else None
 )
-
-
-class Failed(Exception):
-    pass
-
-
-@dataclasses.dataclass
-class Built:
-    image: str
-    seconds: float
-    log: str
 
 
 class Container:
@@ -92,7 +81,9 @@ class Container:
         return int(self.inspect("{{.State.ExitCode}}"))
 
 
-class Podman:
+class Podman(Engine):
+    name = "podman"
+
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True)
@@ -106,17 +97,6 @@ class Podman:
             for option, name in (("--root", "store"), ("--runroot", "run"), ("--tmpdir", "state"))
             for part in (option, str(directory / name))
         ]
-
-    def run(self, *arguments: Any, errors: bool = False, timeout: float = 600) -> str:
-        """Standard output (with errors=True also standard error), once it has succeeded."""
-        result = subprocess.run(
-            [*self.command, *map(str, arguments)], env=self.environment, text=True, timeout=timeout,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if errors else subprocess.PIPE,
-        )  # fmt: skip
-        if result.returncode != 0:
-            said = f"{result.stdout}{result.stderr or ''}"
-            raise Failed(f"podman {arguments[0]} ended with {result.returncode}:\n{said[-4000:]}")
-        return result.stdout
 
     def import_base(self, suite: str) -> None:
         name = f"docker.io/library/{base_name(suite)}"

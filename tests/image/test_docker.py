@@ -10,9 +10,10 @@ import time
 
 import pytest
 from conftest import SUITE, edited
+from container_engine import Built
 from docker_engine import UNAVAILABLE, Docker
 from measured import measured
-from podman import SEALED, Built
+from podman import SEALED
 
 IMAGE = "rescoldo"
 

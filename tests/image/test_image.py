@@ -16,8 +16,9 @@ import time
 
 import pytest
 from conftest import IMAGE, MODEL, REPOSITORY, edited
+from container_engine import Built, Failed
 from measured import measured
-from podman import SEALED, Built, Container, Failed, Podman
+from podman import SEALED, Container, Podman
 
 MEGABYTE = 1000 * 1000
 QUESTION = {
