@@ -191,13 +191,15 @@ $(BUILD)/objects/src/cli/character_width.o: $(GENERATED)/character_widths.inc
 # GCC 14 unrolls more of the loops that are left than GCC 12, and splits them, for another 160 KB and no speed. Half of the
 # time to compile went into asking of each access to memory which of up to a thousand others it may touch.
 ifeq ($(SANITIZE),)
-$(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += -O3 -fno-strict-aliasing $(if $(findstring clang,$(CC)),,-fno-split-loops --param=max-completely-peel-times=8 \
+CFLAGS_PORTABLE := -O3 -fno-strict-aliasing $(if $(findstring clang,$(CC)),,-fno-split-loops --param=max-completely-peel-times=8 \
     --param=sccvn-max-alias-queries-per-access=50 --param=dse-max-alias-queries-per-store=32 \
     $(if $(filter 12,$(shell $(CC) -dumpversion)),,--param=max-completely-peeled-insns=130))
+$(BUILD)/objects/src/kernels/reference.o: private CFLAGS_ALL += $(CFLAGS_PORTABLE)
 # What runs once, or waits for a person or a disk, need not be fast: -O1 compiles it in three quarters of the time.
+CFLAGS_ONCE := -O1
 ONCE := $(addprefix src/,cli/*.c formats/*.c evaluation/*.c bake/*.c api/*.c engine/model_metadata.c engine/selftest.c tokenizer/compile.c \
     $(addprefix server/,address.c api_status.c limits.c listening_socket.c memory_plan.c page_metrics.c sandbox*.c server.c server_start.c model_start.c service_*.c))
-$(call object,$(wildcard $(ONCE))) $(GENERATED)/onnx.pb-c.o: private CFLAGS_ALL += -O1
+$(call object,$(wildcard $(ONCE))) $(GENERATED)/onnx.pb-c.o: private CFLAGS_ALL += $(CFLAGS_ONCE)
 endif
 
 # Written by protoc-c, not by us: its warnings are not ours.
@@ -256,8 +258,8 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/command
 	$(call say,CC)
 	$(Q)$(CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -O2 -fPIE -ffunction-sections -c -o $@ $<
 
-# Changes only when the compile or link command does; everything compiled depends on it.
-COMMAND = $(subst ','\'',$(COMPILE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
+# Changes only when a compile or link command does; everything compiled depends on it.
+COMMAND = $(subst ','\'',$(COMPILE) $(CFLAGS_PORTABLE) $(CFLAGS_ONCE) $(LDFLAGS_PROGRAM) $(LDFLAGS_ALL) $(PACKAGE_LIBS))
 $(BUILD)/command: always
 	@mkdir -p $(@D)
 	@[ -n "$(ONNX_PROTO)" ] && command -v protoc-c >/dev/null && $(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null || { echo "make: libraries are missing; 'make deps' installs them" >&2; exit 1; }

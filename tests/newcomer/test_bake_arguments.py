@@ -91,7 +91,7 @@ def test_the_image_bakes_what_make_run_bakes(models, rescoldo, tmp_path):
         "--model", f"sources/1/{FLASHRANK}/ms-marco-TinyBERT-L-2-v2.zip",
     ]  # fmt: skip
     (bake,) = re.findall(r"&& (scripts/bake-once .*) \\", (REPOSITORY / "Dockerfile").read_text())
-    bake = bake.replace("/root/.cache/embers", "kept").replace("/image/", "")
+    bake = bake.replace("/root/.cache/embers", "kept").replace("/image/", "").replace("/model/sources", "sources")
     (tmp_path / "build").symlink_to(pathlib.Path(rescoldo).parent)
     (tmp_path / "scripts").symlink_to(REPOSITORY / "scripts")
 
