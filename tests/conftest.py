@@ -76,16 +76,8 @@ def all_minilm_directory() -> pathlib.Path:
     return directory
 
 
-@pytest.fixture(scope="session")
-def baker(rescoldo) -> str:
-    """What bakes the embers that tests share: the plain build where there is one, since an ember does not depend on how
-    the program is compiled, and a sanitized one takes ten times as long."""
-    plain = REPOSITORY / "build" / "rescoldo"
-    return str(plain) if plain.is_file() else rescoldo
-
-
-def _bake(baker: str, directory: pathlib.Path, precision: str) -> pathlib.Path:
-    with open(baker, "rb") as binary:
+def _bake(rescoldo: str, directory: pathlib.Path, precision: str) -> pathlib.Path:
+    with open(rescoldo, "rb") as binary:
         version = hashlib.file_digest(binary, "sha256").hexdigest()[:16]
     ember = MODELS / f"{directory.name}-{precision}-{version}.ember"
     with _alone():
@@ -93,18 +85,18 @@ def _bake(baker: str, directory: pathlib.Path, precision: str) -> pathlib.Path:
             for stale in MODELS.glob(f"{directory.name}-{precision}-*.ember"):
                 stale.unlink()
             subprocess.run(
-                [baker, "bake", "--model", directory, "--output", ember, "--precision", precision], check=True
+                [rescoldo, "bake", "--model", directory, "--output", ember, "--precision", precision], check=True
             )
     return ember
 
 
 @pytest.fixture(scope="session")
-def all_minilm_ember(baker: str, all_minilm_directory: pathlib.Path) -> pathlib.Path:
+def all_minilm_ember(rescoldo: str, all_minilm_directory: pathlib.Path) -> pathlib.Path:
     """all-MiniLM-L6-v2 baked in int8."""
-    return _bake(baker, all_minilm_directory, "int8")
+    return _bake(rescoldo, all_minilm_directory, "int8")
 
 
 @pytest.fixture(scope="session")
-def all_minilm_f32_ember(baker: str, all_minilm_directory: pathlib.Path) -> pathlib.Path:
+def all_minilm_f32_ember(rescoldo: str, all_minilm_directory: pathlib.Path) -> pathlib.Path:
     """all-MiniLM-L6-v2 baked in float32."""
-    return _bake(baker, all_minilm_directory, "f32")
+    return _bake(rescoldo, all_minilm_directory, "f32")

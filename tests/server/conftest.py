@@ -10,9 +10,9 @@ from tiny_cross_encoder import bake_tiny_cross_encoder
 
 
 @pytest.fixture(scope="session")
-def bake_cross_encoder(baker, all_minilm_directory, tmp_path_factory):
+def bake_cross_encoder(rescoldo, all_minilm_directory, tmp_path_factory):
     def bake(**shape) -> pathlib.Path:
-        return bake_tiny_cross_encoder(baker, tmp_path_factory.mktemp("cross-encoder"), all_minilm_directory, **shape)
+        return bake_tiny_cross_encoder(rescoldo, tmp_path_factory.mktemp("cross-encoder"), all_minilm_directory, **shape)
 
     return bake
 
